@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h: what happened, ready to be told: every answer (table, JSON, CSV, later graph and page)
+ * is made from this and from nothing else
+ *
+ * model_add() reads one trace in one pass: it folds all events into counters per (thread, node),
+ * and merges the streams by time for what needs the other side of a wait: blame, owner changes,
+ * waiters. Memory follows the dictionary, not the events. All times here are nanoseconds.
+ *
+ * Several traces (a process tree, or several runs) stand side by side: every thread, lock and node
+ * belongs to one process. Process-shared locks of the same name are not merged, only shown alike.
+ */
+#ifndef LOCKPROF_MODEL_H
+#define LOCKPROF_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reader.h"
+#include "symbols.h"
+
+/* Log-linear histogram (trace/hist.h) over ticks; percentiles come out in ns. */
+struct histogram;
+
+struct counters {
+	uint64_t acquired;	/* acquisitions; waits for COND, BARRIER, ONCE, FUTEX nodes */
+	uint64_t contended;	/* of these, that had to wait */
+	uint64_t wait_ns, wait_max_ns;	/* failed (timed out) waits included */
+	uint64_t held;		/* acquisitions that have a hold time */
+	uint64_t hold_ns, hold_max_ns;
+	uint64_t try_failures, timeouts, relocks, wait_failures, wakes, foreign_releases;
+	struct histogram *hold, *wait;	/* NULL: empty */
+};
+
+/* Adds b to a (a's histograms are made when needed). 0 or -ENOMEM. */
+int counters_add(struct counters *a, const struct counters *b);
+void counters_fini(struct counters *c);
+/* p in 0..1; 0 for an empty histogram. Interpolated within a bucket (at most 6.25 % wide). */
+uint64_t histogram_percentile_ns(const struct histogram *h, double p);
+uint64_t histogram_count(const struct histogram *h);
+
+struct process {
+	struct reader *reader;
+	struct symbols *symbols;
+	unsigned int number;		/* index in model.processes */
+	const char *exe;		/* path; basename for tables */
+	uint64_t duration_ns;		/* start to end of the recording */
+	uint64_t thread_ns;		/* lifetimes of all threads added up */
+};
+
+/* One lock instance: address + generation. */
+struct lock {
+	struct process *process;
+	uint32_t id;			/* in the trace */
+	const struct trace_lock *record;
+	const char *name;		/* static symbol, given name, or NULL */
+	char *label;			/* what tables show: name, else "kind 0x7f.. created at f (file:line)" */
+	uint32_t class;			/* index in model.classes */
+	struct counters all, read, write;	/* read/write: rwlocks only (all = read + write) */
+	uint32_t nr_threads;		/* that ever acquired it */
+	uint64_t owner_changes;		/* UINT64_MAX: not known (profile mode) */
+	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
+	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
+	bool lock_like;			/* semaphores: used as a mutex, so hold time means something */
+};
+
+/* Locks that are made at the same place: one symbol, or one init stack, or one first use. */
+struct lock_class {
+	char *label;
+	enum trace_kind kind;
+	struct counters all, read, write;
+	uint32_t nr_locks, nr_threads;	/* threads: sum over its locks of distinct is not kept: union */
+	uint64_t owner_changes, unattributed_ns;
+	uint32_t max_waiters;
+};
+
+struct thread {
+	struct process *process;
+	uint32_t id;
+	const struct trace_thread *record;
+	char *name;			/* "worker-3", or "exe" for an unnamed main, "thread 12" */
+	uint64_t begin_ns, lifetime_ns;
+	struct counters all;		/* locks only (mutex, rwlock, spin, sem, once) */
+	uint64_t cond_wait_ns, cond_waits, join_wait_ns, joins, barrier_wait_ns, barriers, futex_wait_ns;
+};
+
+/* A place in the code that asks for a lock: node's stack, or its site when no stack was taken. */
+struct site {
+	struct process *process;
+	uint32_t lock;			/* index in model.locks */
+	uint32_t node;			/* one node that stands for it (its stack, its mode) */
+	uint64_t address;		/* code address of the call */
+	uint32_t stack;			/* stack id to show, 0: only the address */
+	uint32_t mode;			/* TRACE_HOW_* | TRACE_SHARED */
+	struct counters all;
+};
+
+/* Where waiters stood: stack at the blocked attempt. */
+struct wait_stack {
+	uint32_t lock;			/* index in model.locks */
+	uint32_t stack;			/* stack id; 0: only the node's site */
+	uint32_t node;
+	uint64_t waits, wait_ns, wait_max_ns;
+};
+
+/* Blame: of the wait time for `lock`, wait_ns passed while `holder` held it, taken at holder_node. */
+struct blame {
+	uint32_t lock;			/* index in model.locks */
+	uint32_t holder;		/* index in model.threads */
+	uint32_t holder_node;		/* where it was acquired */
+	uint32_t release_stack;		/* captured at the contended release; 0: none */
+	uint64_t waits;			/* waits that it delayed */
+	uint64_t wait_ns;		/* summed over the waiters */
+};
+
+/* Waits that are no contention. One entry a cond, barrier, once, futex or join target thread. */
+struct cond_row {
+	uint32_t lock;			/* index in model.locks (kind COND) */
+	struct counters all;		/* waits */
+	uint64_t signals, broadcasts, signals_unheard;	/* unheard: nobody waited */
+	uint64_t tail_ns, tail_max_ns;	/* from the latest signal to the return of the wait */
+};
+struct barrier_row {
+	uint32_t lock;
+	struct counters all;
+	uint64_t rounds;
+	uint64_t late_ns;		/* waiting caused by the last to arrive, all rounds */
+	uint32_t last_thread;		/* index in model.threads: the one most often last */
+	uint64_t last_times;
+};
+struct join_row {
+	uint32_t waiter, target;	/* indices in model.threads; target UINT32_MAX: unknown */
+	uint32_t stack;
+	uint64_t joins, wait_ns;
+};
+
+struct model {
+	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
+	size_t nr_conds, nr_barriers, nr_joins;
+	struct process *processes;
+	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
+	struct lock_class *classes;
+	struct thread *threads;
+	struct site *sites;		/* grouped by lock */
+	struct wait_stack *wait_stacks;	/* grouped by lock */
+	struct blame *blames;		/* grouped by lock, largest first */
+	struct cond_row *conds;
+	struct barrier_row *barriers;
+	struct join_row *joins;
+
+	struct counters all;		/* over all locks (mutex, rwlock, spin, sem, once) */
+	uint64_t duration_ns;		/* longest process */
+	uint64_t thread_ns;
+	uint64_t losses[TRACE_LOSS_MAX];
+	bool has_events;		/* false: profile traces only, no blame by time */
+	uint64_t clock_skews;		/* exclusive holds of one lock that overlapped by more than 1 us */
+};
+
+struct model *model_new(void);
+/* Takes the reader over. Progress (0..1) is told to `progress` when not NULL. 0 or -errno. */
+int model_add(struct model *model, struct reader *reader, void (*progress)(double part));
+/* After the last model_add: names, classes, totals, order. 0 or -errno. */
+int model_finish(struct model *model);
+void model_free(struct model *model);
+
+/*
+ * The frames to show for a stack of a process: symbolised, inlined frames expanded, innermost
+ * first, libc/libstdc++/interpreter glue in front of the user's own first frame left out unless
+ * `whole`. Returns their number, at most max. stack 0: the single code address `site`.
+ */
+size_t model_frames(const struct process *process, uint32_t stack, uint64_t site, bool whole,
+		    struct frame *frames, size_t max);
+
+#endif
