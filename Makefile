@@ -1,0 +1,225 @@
+# lockprof: build, test, install. `make help` lists the targets.
+#
+# One Makefile, not recursive. Sources are found by wildcard, header dependencies come from the
+# compiler (-MMD). Nothing outside make and a POSIX shell is needed to read this file: compilers and
+# libraries are probed by scripts/deps.sh, before the first object is built, and `make demo`,
+# `make check` and `make deps` install what it misses.
+#
+# Variables: CC, CXX, CFLAGS, LDFLAGS, WERROR=1, BUILD=build, PREFIX, LIBDIR, DESTDIR, V=1.
+
+VERSION := 0.1.0
+
+BUILD ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(addprefix /,$(shell gcc -print-multiarch 2>/dev/null)))
+MANDIR := $(PREFIX)/share/man/man1
+COMPDIR := $(PREFIX)/share/bash-completion/completions
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s%s\n' $(1) $(2))
+
+warnings := -Wall -Wextra -Wshadow -Wvla $(if $(WERROR),-Werror)
+c_flags = -std=gnu11 -D_GNU_SOURCE -I. $(warnings) -Wstrict-prototypes -Wmissing-prototypes $(CFLAGS)
+deps_flags = -MMD -MP -MF $@.d
+
+# --- what there is --------------------------------------------------------------------------------
+
+trace_src := $(wildcard trace/*.c)
+preload_src := $(wildcard preload/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c) $(trace_src)
+sample_src := $(wildcard samples/*.c)
+unit_src := $(wildcard tests/unit/test_*.c)
+program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
+rust_src := $(wildcard tests/programs/*.rs)
+bench_src := $(wildcard tests/bench/*.c)
+fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+
+preload_obj := $(preload_src:%.c=$(BUILD)/obj/preload/%.o)
+analyzer_obj := $(analyzer_src:%.c=$(BUILD)/obj/analyzer/%.o)
+helper_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard tests/lib/*.c))
+asan_obj := $(analyzer_obj:$(BUILD)/%=$(BUILD)/asan/%)
+
+# Units link the analyzer without its main().
+unit_obj := $(filter-out %/analyzer/main.o,$(analyzer_obj)) $(helper_obj)
+asan_unit_obj := $(unit_obj:$(BUILD)/%=$(BUILD)/asan/%)
+
+shim := $(BUILD)/liblockprof.so
+tool := $(BUILD)/lockprof
+samples := $(sample_src:samples/%.c=$(BUILD)/samples/%)
+units := $(unit_src:tests/unit/%.c=$(BUILD)/unit/%)
+asan_units := $(unit_src:tests/unit/%.c=$(BUILD)/asan/unit/%)
+programs := $(foreach p,$(program_src),$(BUILD)/tests/$(basename $(notdir $p)))
+rust_programs := $(if $(shell command -v rustc 2>/dev/null),$(rust_src:tests/programs/%.rs=$(BUILD)/tests/%))
+benches := $(bench_src:tests/bench/%.c=$(BUILD)/bench/%)
+fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+products := $(if $(preload_src),$(shim)) $(tool)
+
+.PHONY: all demo deps check bench fuzz format install clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(products) $(samples)
+
+help:
+	@echo 'all      $(products) and the samples (default)'
+	@echo 'demo     record a sample and print its report'
+	@echo 'check    all tests, by prove'
+	@echo 'deps     install what building and testing needs'
+	@echo 'bench    measure the cost of recording'
+	@echo 'fuzz     run the fuzzers, FUZZ_SECONDS=60 each'
+	@echo 'format   clang-format on the sources'
+	@echo 'install  into DESTDIR, PREFIX=/usr/local'
+	@echo 'clean    remove $(BUILD)/'
+
+# --- dependencies ---------------------------------------------------------------------------------
+
+# The goals that must work on a bare machine install what is missing, the others name it.
+deps_groups := $(if $(filter check deps,$(MAKECMDGOALS)),build test,build)
+deps_action := $(if $(filter check demo deps,$(MAKECMDGOALS)),install,check)
+deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
+
+$(BUILD)/deps-%.ok: scripts/deps.sh
+	@mkdir -p $(@D)
+	@scripts/deps.sh $(deps_action) $(deps_groups)
+	@touch $@
+
+deps: $(deps_ok)
+	@scripts/deps.sh install $(deps_groups) && echo 'lockprof: all dependencies are there'
+
+# Objects depend on the compiler and its flags, so that `make CC=clang` after `make` is right.
+$(BUILD)/flags: FORCE | $(deps_ok)
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CXX) $(c_flags) $(LDFLAGS) $(LIBDIR)' | cmp -s - $@ || \
+		echo '$(CC) $(CXX) $(c_flags) $(LDFLAGS) $(LIBDIR)' >$@
+
+# --- the shim -------------------------------------------------------------------------------------
+
+# No -z initfirst and no constructor tricks: calls may arrive at any time, and are ready for it.
+exports := $(wildcard preload/exports.map)
+shim_cflags := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
+shim_ldflags := -shared -Wl,-soname,liblockprof.so -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete \
+	$(exports:%=-Wl,--version-script=%)
+
+$(BUILD)/obj/preload/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(shim_cflags) $(deps_flags) -c -o $@ $<
+
+$(shim): $(preload_obj) $(exports)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(shim_ldflags) -o $@ $(preload_obj) \
+		-Wl,--as-needed -ldl -lpthread -lgcc_s
+
+# --- the analyzer ---------------------------------------------------------------------------------
+
+# Expanded when a recipe runs, that is after the dependencies have been installed.
+dw_cflags = $(shell pkg-config --cflags libdw libelf)
+dw_libs = $(shell pkg-config --libs libdw libelf) -liberty
+analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
+sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/obj/analyzer/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(analyzer_cflags) $(deps_flags) -c -o $@ $<
+
+$(BUILD)/asan/obj/analyzer/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,ASAN,$<)
+	$(Q)$(CC) $(c_flags) $(analyzer_cflags) $(sanitize) $(deps_flags) -c -o $@ $<
+
+$(tool): $(analyzer_obj)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/asan/lockprof: $(asan_obj)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+# --- programs to record ---------------------------------------------------------------------------
+
+$(BUILD)/samples/%: samples/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -lm
+
+$(BUILD)/tests/%: tests/programs/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm $(program_libs)
+
+$(BUILD)/tests/%: tests/programs/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=gnu++20 $(warnings) $(CFLAGS) $(deps_flags) $(LDFLAGS) -pthread -o $@ $<
+
+$(BUILD)/tests/%: tests/programs/%.rs
+	@mkdir -p $(@D)
+	$(call say,RUSTC,$<)
+	$(Q)rustc -O -g -o $@ $<
+
+# --- tests ----------------------------------------------------------------------------------------
+
+$(BUILD)/unit/%: $(BUILD)/obj/analyzer/tests/unit/%.o $(unit_obj)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lcmocka -lm
+
+$(BUILD)/asan/unit/%: $(BUILD)/asan/obj/analyzer/tests/unit/%.o $(asan_unit_obj)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lcmocka -lm
+
+# TESTS="tests/cases/x.case ..." runs only these.
+check: all $(units) $(asan_units) $(BUILD)/asan/lockprof $(programs) $(rust_programs)
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm
+
+# A driver beside the programs decides what to compare; it is given the build folder.
+bench: all $(benches)
+	@for driver in $(wildcard tests/bench/*.sh); do BUILD=$(BUILD) sh $$driver || exit 1; done
+
+# libFuzzer comes with clang; the objects are compiled anew with it.
+FUZZ_SECONDS ?= 60
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(filter-out analyzer/main.c,$(analyzer_src)) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)
+	$(Q)clang $(c_flags) $(analyzer_cflags) -fsanitize=fuzzer,address,undefined -pthread -o $@ \
+		$(filter %.c,$^) $(dw_libs) -lm
+
+fuzz: $(fuzzers)
+	@for f in $(fuzzers); do mkdir -p $$f.corpus && \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 $$f.corpus || exit 1; done
+
+format:
+	clang-format -i $(wildcard $(foreach d,trace preload analyzer samples tests/lib tests/unit \
+		tests/programs tests/bench tests/fuzz,$d/*.[ch]))
+
+# --- install --------------------------------------------------------------------------------------
+
+# Where the loader looks by itself, so that LD_PRELOAD=liblockprof.so works by its bare name.
+install: $(products)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(COMPDIR)
+	install -m 755 $(tool) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(shim) $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
+	install -m 644 completion/lockprof.bash $(DESTDIR)$(COMPDIR)/lockprof
+	$(if $(DESTDIR),,-ldconfig)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/asan/obj/*/*/*.d \
+	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)

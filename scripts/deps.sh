@@ -1,0 +1,101 @@
+#!/bin/sh
+# What lockprof needs to build and to test, and how to get it.
+#
+#   deps.sh check   GROUP...   one line that names the missing packages; exit 1 if there are any
+#   deps.sh install GROUP...   says what is missing and installs it (apt-get, as root or by sudo);
+#                              where it cannot, prints the one command to run and exits 1
+#
+# Groups: build (the two products), test (make check), ci (.ci/run). Something is missing when its
+# probe fails, whatever installed it, so other distributions pass too; the package names are
+# Debian's. Nothing but a POSIX shell may be assumed here.
+set -u
+
+# group | Debian package | probe: a command, or a header that the compiler must find
+needs='
+build|gcc|cmd:gcc
+build|libc6-dev|header:pthread.h
+build|pkg-config|cmd:pkg-config
+build|libelf-dev|header:gelf.h
+build|libdw-dev|header:elfutils/libdwfl.h
+build|libiberty-dev|header:libiberty/demangle.h
+build|binutils|cmd:ld
+test|g++|cmd:g++
+test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
+test|perl|cmd:prove
+test|python3|cmd:python3
+ci|clang|cmd:clang
+'
+
+has_headers()
+{
+	command -v gcc >/dev/null 2>&1 || return 1
+	for header in $(echo "$1" | tr , ' '); do
+		echo "#include <$header>"
+	done | gcc -D_GNU_SOURCE -E -x c - >/dev/null 2>&1
+}
+
+has()
+{
+	case $1 in
+	cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+	header:*) has_headers "${1#header:}" ;;
+	esac
+}
+
+missing_packages()
+{
+	for line in $needs; do
+		group=${line%%|*}
+		rest=${line#*|}
+		case " $* " in
+		*" $group "*) has "${rest#*|}" || printf '%s ' "${rest%%|*}" ;;
+		esac
+	done
+}
+
+install_packages()
+{
+	echo "lockprof needs these packages, installing them: $*"
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "No apt-get here: install what your system calls these, then run make again." >&2
+		return 1
+	fi
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		if ! command -v sudo >/dev/null 2>&1; then
+			echo "Run this as root, then make again:  apt-get update && apt-get install -y $*" >&2
+			return 1
+		fi
+		as_root=sudo
+	fi
+	# shellcheck disable=SC2086 # as_root is empty or one word
+	$as_root apt-get update -q &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+action=${1:-}
+[ $# -gt 0 ] && shift
+missing=$(missing_packages "$@")
+
+case $action in
+check)
+	if [ -n "$missing" ]; then
+		echo "missing: $missing(run: make deps)" >&2
+		exit 1
+	fi
+	;;
+install)
+	[ -z "$missing" ] && exit 0
+	# shellcheck disable=SC2086 # a list of words
+	install_packages $missing || exit 1
+	missing=$(missing_packages "$@")
+	if [ -n "$missing" ]; then
+		echo "still missing after the installation: $missing" >&2
+		exit 1
+	fi
+	;;
+*)
+	echo "usage: deps.sh check|install build|test|ci ..." >&2
+	exit 2
+	;;
+esac
