@@ -3,8 +3,8 @@
  *
  * Why not libunwind: inside somebody else's process its first stack opens a pipe (and so takes the
  * descriptors that the program expects to get), blocks signals, and allocates thread-local storage
- * with malloc. Why not libgcc's backtrace(): it loads a library on first use and takes 1 us a
- * frame. Why not frame pointers: programs and the C library are compiled without.
+ * with malloc. Why not libgcc's backtrace(): it loads a library on first use and takes
+ * 100 ns a frame. Why not frame pointers: programs and the C library are compiled without.
  *
  * x86-64. A walk goes from frame to frame with three registers: pc, sp and bp. What leads from one
  * to the next depends on the pc alone, and for nearly all code it is "CFA = sp or bp + a, return
@@ -16,7 +16,8 @@
  * interprets every frame with all registers.
  *
  * Damaged information can give a wrong stack or end it early; it cannot make us read outside the
- * module's own segment or outside the caller's stack, nor loop: each frame lies above the last.
+ * module's own segment or outside the caller's stack, nor loop: each frame lies above the last, but
+ * for a signal's, and their number is limited.
  *
  * Code without such information (a JIT's, mostly) is passed by its frame pointer where that looks
  * sane, else the stack ends there. Tables registered at run time (__register_frame) are not used.
