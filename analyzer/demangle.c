@@ -3,11 +3,17 @@
  *
  * Parameter lists are left out, because a report has 80 columns; template arguments stay, because
  * they tell instances apart. The suffix of a clone (".part.0", ".cold") is dropped: for a reader
- * it is the same function, and DWARF names it without, too.
+ * it is the same function, and DWARF names it without, too. libiberty itself refuses C++ symbols
+ * of more than about a thousand characters; those stay mangled.
+ *
+ * A few hundred bytes of back references can stand for gigabytes of name. So the output is taken
+ * piece by piece, and longjmp() leaves libiberty, which is plain C and has no other way to stop,
+ * when there is too much of it.
  */
 #include "demangle.h"
 
 #include <libiberty/demangle.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +24,14 @@ struct demangled {
 	bool owned;
 };
 
-/* A longer name is shown as it is: libiberty's time grows faster than its input. */
-enum { MAX_SYMBOL_BYTES = 32768 };
+enum { MAX_NAME_BYTES = 16384 };
+
+/* What libiberty has written so far. */
+struct output {
+	char text[MAX_NAME_BYTES + sizeof("...")];
+	size_t length;
+	jmp_buf full;
+};
 
 static const char *const clone_suffixes[] = {
 	"@", ".cold", ".part.", ".constprop.", ".isra.", ".lto_priv.", ".llvm.",
@@ -43,21 +55,47 @@ static size_t plain_length(const char *symbol)
 	return length;
 }
 
+static void take_output(const char *text, size_t length, void *opaque)
+{
+	struct output *output = opaque;
+
+	if (length > MAX_NAME_BYTES - output->length)
+		longjmp(output->full, 1);
+	memcpy(output->text + output->length, text, length);
+	output->length += length;
+}
+
+/* False: not a mangled name after all. A name that is too long ends in "...". */
+static bool write_name(struct output *output, const char *symbol)
+{
+	output->length = 0;
+	if (setjmp(output->full)) {
+		strcpy(output->text + output->length, "...");
+		return true;
+	}
+	if (!rust_demangle_callback(symbol, DMGL_ANSI, take_output, output)) {
+		output->length = 0;
+		if (!cplus_demangle_v3_callback(symbol, DMGL_ANSI, take_output, output))
+			return false;
+	}
+	output->text[output->length] = '\0';
+	return true;
+}
+
 /* A new string, or NULL when SYMBOL can be shown as it is. */
 static char *demangle_new(const char *symbol)
 {
 	size_t length = plain_length(symbol);
 	bool mangled = demangle_is_mangled(symbol);
+	struct output output;
 	char *plain, *name;
 
-	if ((!mangled && !symbol[length]) || length > MAX_SYMBOL_BYTES)
+	if (!mangled && !symbol[length])
 		return NULL;
 	plain = strndup(symbol, length);
-	if (!plain || !mangled)
+	if (!plain || !mangled || !write_name(&output, plain))
 		return plain;
-	name = cplus_demangle(plain, DMGL_AUTO | DMGL_ANSI);
-	if (!name)
-		return plain;
+	name = strdup(output.text);
 	free(plain);
 	return name;
 }

@@ -18,9 +18,9 @@ struct symbols;
 
 struct frame {
 	const char *function; /* demangled, without parameters; NULL: unknown */
-	const char *file;     /* as in the line table; NULL: unknown */
+	const char *file;     /* as in the line table, may be relative; NULL: unknown */
 	int line;             /* 0: unknown */
-	const char *module;   /* path as given; "[jit]" for a hit in the perf map, "[anon]" for none */
+	const char *module;   /* path as given; "[jit]": found in the perf map; "[anon]": nowhere */
 	uint64_t offset;      /* the address asked for: in the module, or the pc itself for id 0 */
 	bool inlined;         /* inlined into the next frame */
 };

@@ -75,8 +75,9 @@ static const char rust_source[] =
 	"println!(\"{}\", app::fill(n)); }\n";
 
 static const char asm_source[] =
-	".text\n.globl bare_first\nbare_first: nop\nnop\n.globl bare_second\nbare_second: nop\nret\n"
-	".globl sized\n.type sized,@function\nsized: nop\ninner_label: nop\nret\n.size sized,.-sized\n"
+	".text\n.globl bare_first\nbare_first: nop\nnop\n.globl bare_second\nbare_second: nop\n"
+	"ret\n.globl sized\n.type sized,@function\nsized: nop\ninner_label: nop\nret\n"
+	".size sized,.-sized\n"
 	".globl _start\n_start: nop\n";
 
 /* Runs a command in the test's folder; true when it succeeded. */
@@ -345,7 +346,9 @@ static void test_separate_debug_files(void **state)
 	assert_true(shell("mkdir -p extra/.build-id/%.2s &&"
 			  "mv linked.debug extra/.build-id/%.2s/%s.debug", hex, hex, hex + 2));
 	setenv("LOCKPROF_DEBUG_PATH", path_of("extra"), 1);
+	setenv("DEBUGINFOD_URLS", "http://127.0.0.1:9", 1);
 	s = open_file("linked");
+	assert_null(getenv("DEBUGINFOD_URLS"));
 	assert_inlined_leaf(s, mark);
 	symbols_free(s);
 
@@ -560,6 +563,34 @@ static void test_demangling(void **state)
 	demangle_free(&d);
 }
 
+/* Each tuple holds the one before twice, by back references: 2^60 units in 300 bytes. */
+static void test_exploding_name(void **state)
+{
+	static const char digits[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char symbol[2048] = "_RIC1aTuuE", reference[16];
+	struct demangler d = { 0 };
+	size_t previous = 4;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		size_t here = strlen(symbol) - 2, n = previous - 1;
+
+		if (n < 62)
+			sprintf(reference, "B%c_", digits[n]);
+		else
+			sprintf(reference, "B%c%c_", digits[n / 62], digits[n % 62]);
+		sprintf(symbol + here + 2, "T%s%sE", reference, reference);
+		previous = here;
+	}
+	strcat(symbol, "E");
+	alarm(60);
+	assert_memory_equal(demangle(&d, symbol), "a::<((), ()), (((), ()), ", 25);
+	assert_in_range(strlen(demangle(&d, symbol)), 1000, 20000);
+	alarm(0);
+	demangle_free(&d);
+}
+
 static uint64_t next_random(uint64_t *x)
 {
 	*x ^= *x << 13;
@@ -612,7 +643,8 @@ static void section_of(const char *file, const char *name, size_t *start, size_t
 	FILE *pipe;
 
 	snprintf(command, sizeof(command),
-		 "readelf -SW %s | sed 's/^ *\\[ *[0-9]*\\] *//' | awk '$1 == \"%s\" {print $4, $5}'",
+		 "readelf -SW %s | sed 's/^ *\\[ *[0-9]*\\] *//' |"
+		 "awk '$1 == \"%s\" {print $4, $5}'",
 		 path_of(file), name);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
@@ -702,6 +734,7 @@ int main(void)
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_perf_map),
 		cmocka_unit_test(test_demangling),
+		cmocka_unit_test(test_exploding_name),
 		cmocka_unit_test(test_damaged_c),
 		cmocka_unit_test(test_damaged_cxx),
 		cmocka_unit_test(test_truncated),
