@@ -199,25 +199,22 @@ static void print_help(const struct options *options)
 
 static int reject_unknown(const struct options *options, char *const *argv, int code)
 {
-	struct nearest nearest = nearest_begin(argv[optind - 1] + strspn(argv[optind - 1], "-"));
+	const char *word = argv[optind - 1] + strspn(argv[optind - 1], "-");
+	char name[WORD_MAX];
+	struct nearest nearest = nearest_begin(name);
 
-	if (code >= ROW_CODE) {
-		options_usage_error(options, "option --%s takes no value",
-				    options->rows[code - ROW_CODE].name);
-		return -EINVAL;
-	}
-	if (code) {
-		options_usage_error(options, "unknown option -%c", code);
-		return -EINVAL;
-	}
+	if (code >= ROW_CODE)
+		return options_usage_error(options, "option --%s takes no value",
+					   options->rows[code - ROW_CODE].name);
+	if (code)
+		return options_usage_error(options, "unknown option -%c", code);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
 	for (size_t i = 0; i < options->nr_rows; i++)
 		nearest_offer(&nearest, options->rows[i].name);
 	if (nearest.best)
-		options_usage_error(options, "unknown option --%s; did you mean --%s?",
-				    nearest.word, nearest.best);
-	else
-		options_usage_error(options, "unknown or ambiguous option --%s", nearest.word);
-	return -EINVAL;
+		return options_usage_error(options, "unknown option --%s; did you mean --%s?",
+					   name, nearest.best);
+	return options_usage_error(options, "unknown or ambiguous option --%s", name);
 }
 
 static int reject_value(const struct options *options, const struct option_row *row,
@@ -288,8 +285,10 @@ static int parse_all(const struct options *options, int argc, char **argv,
 			options_usage_error(options, "option %s needs a value", argv[optind - 1]);
 			return -EINVAL;
 		}
-		if (!row)
-			return reject_unknown(options, argv, optopt);
+		if (!row) {
+			reject_unknown(options, argv, optopt);
+			return -EINVAL;
+		}
 		err = store(row, optarg);
 		if (err)
 			return reject_value(options, row, optarg, err);
