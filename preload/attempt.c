@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* attempt.c: the slow half of the acquire/release core; see attempt.h */
+#include <errno.h>
+#include <string.h>
+
+#include "attempt.h"
+#include "file.h"
+
+/* The node from this thread's cache or the dictionary, under a given parent. */
+static uint32_t node_lookup(struct thread *t, const void *lock, uintptr_t site,
+			    uint32_t kind_mode, uint32_t parent, bool with_stack)
+{
+	struct node_cache *c = hold_cache(t, lock, site, parent);
+	uint32_t tag = __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED);
+	uint64_t parent_mode = (uint64_t)kind_mode << 32 | parent;
+	uint32_t node;
+
+	if (c->lock == (uintptr_t)lock && c->site == site && c->parent_mode == parent_mode &&
+	    c->tag == tag)
+		return c->node;
+	node = node_get(with_stack ? t : NULL, parent, lock, site, kind_mode);
+	if (node != TRACE_NODE_UNKNOWN)
+		*c = (struct node_cache){ (uintptr_t)lock, site, parent_mode, node, tag };
+	return node;
+}
+
+bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t kind_mode)
+{
+	struct thread *t = thread_enter();
+
+	*a = (struct attempt){ .thread = t, .lock = lock, .site = site, .kind_mode = kind_mode };
+	if (t)
+		a->node = node_lookup(t, lock, site, kind_mode, hold_parent(t), true);
+	return t;
+}
+
+/* The state page says what the thread waits for; survives a kill. */
+static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner)
+{
+	struct trace_slot *slot = a->thread->slot;
+
+	slot->wait_since = a->began;
+	slot->wait_stack = stack;
+	slot->wait_owner = owner;
+	barrier();
+	slot->wait_node = a->node;
+}
+
+void attempt_blocked(struct attempt *a, uint32_t owner)
+{
+	struct thread *t = a->thread;
+	struct trace_lock *lock;
+	uint64_t value[2];
+
+	a->began = clock_ticks();
+	lock = lock_get(a->lock, (enum trace_kind)(a->kind_mode >> 8));
+	if (lock)
+		lock_set_flag(lock, TRACE_LOCK_CONTENDED);
+	value[0] = stack_take(t);
+	value[1] = owner;
+	state_waits(a, (uint32_t)value[0], owner);
+	ring_event(t, TRACE_EV_WAIT_BEGIN, a->node, a->began, value);
+	thread_leave(t);
+}
+
+void attempt_waits(struct attempt *a)
+{
+	a->began = clock_ticks();
+	state_waits(a, 0, 0);
+	thread_leave(a->thread);
+}
+
+void attempt_returned(struct attempt *a)
+{
+	if (!a->began)
+		return;
+	a->thread->live = 0;
+	barrier();
+	a->thread->slot->wait_node = 0;
+}
+
+/* Acquired, but there is no entry for a hold: counted at once. */
+static void acquired_untimed(struct attempt *a, uint64_t now, uint64_t flags)
+{
+	uint64_t value[4] = { 0, flags | TRACE_ACQ_NO_HOLD, 0, 0 };
+
+	if (a->began) {
+		value[ACQ_FLAGS] |= TRACE_ACQ_WAITED;
+		value[ACQ_WAIT] = now - a->began;
+	}
+	ring_event(a->thread, TRACE_EV_ACQUISITION, a->node, now, value);
+}
+
+void attempt_acquired(struct attempt *a, uint32_t flags)
+{
+	uint64_t now = clock_ticks();
+	struct thread *t = a->thread;
+	struct trace_held *h = t->top;
+
+	attempt_returned(a);
+	if (h == t->limit) {
+		t->untimed++;
+		file_loss(TRACE_LOSS_DEPTH, 1);
+		acquired_untimed(a, now, 0);
+	} else {
+		h->site = a->site;
+		h->since = now;
+		h->wait = a->began ? now - a->began : 0;
+		h->node = h->path = a->node;
+		h->mode = a->kind_mode | flags | (a->began ? TRACE_HELD_CONTENDED : 0);
+		barrier();
+		h->lock = (uintptr_t)a->lock;
+		t->top = h + 1;
+	}
+	a->thread = NULL;
+	thread_leave(t);
+}
+
+static void attempt_note(struct attempt *a, enum trace_event_type type, const uint64_t *value)
+{
+	uint64_t now = clock_ticks();
+	struct thread *t = a->thread;
+
+	attempt_returned(a);
+	ring_event(t, type, a->node, now, value);
+	a->thread = NULL;
+	thread_leave(t);
+}
+
+void attempt_relocked(struct attempt *a)
+{
+	attempt_note(a, TRACE_EV_RELOCK, NULL);
+}
+
+void attempt_busy(struct attempt *a)
+{
+	attempt_note(a, TRACE_EV_TRY_FAIL, NULL);
+}
+
+void attempt_token(struct attempt *a)
+{
+	uint64_t now = clock_ticks();
+	struct thread *t = a->thread;
+
+	attempt_returned(a);
+	acquired_untimed(a, now, 0);
+	a->thread = NULL;
+	thread_leave(t);
+}
+
+void attempt_failed(struct attempt *a, int error)
+{
+	uint64_t value[2] = { a->began ? clock_ticks() - a->began : 0, (uint64_t)error };
+
+	attempt_note(a, TRACE_EV_WAIT_END, value);
+}
+
+void attempt_waited(struct attempt *a, enum trace_event_type type, uint64_t second, uint64_t third)
+{
+	uint64_t value[4] = { clock_ticks() - a->began, second, third, 0 };
+
+	attempt_note(a, type, value);
+}
+
+void attempt_dropped(struct attempt *a)
+{
+	struct thread *t = a->thread;
+
+	attempt_returned(a);
+	a->thread = NULL;
+	thread_leave(t);
+}
+
+void attempt_cancelled(struct attempt *a)
+{
+	if (a->thread && a->began)
+		attempt_failed(a, ECANCELED);
+}
+
+static bool got_it(int err)
+{
+	return !err || err == EOWNERDEAD;
+}
+
+static int acquire_finish(const struct family *family, struct attempt *a, int err)
+{
+	if (!got_it(err) && a->began)
+		attempt_failed(a, err);
+	else if (!got_it(err))
+		attempt_dropped(a);
+	else if (family->relocked && family->relocked(a->lock))
+		attempt_relocked(a);
+	else
+		attempt_acquired(a, err ? TRACE_HELD_OWNERDEAD : 0);
+	return err;
+}
+
+int acquire_slow(const struct family *family, void *lock, uintptr_t site, uint32_t kind_mode,
+		 int tried, struct deadline deadline)
+{
+	struct attempt a;
+
+	if (!attempt_begin(&a, lock, site, kind_mode))
+		return got_it(tried) ? tried : family->block(lock, deadline.clock, deadline.until);
+	if (tried == TRIED_NOT)
+		tried = family->attempt(lock);
+	if (!got_it(tried)) {
+		if (tried == EBUSY)
+			attempt_blocked(&a, family->owner ? family->owner(lock) : 0);
+		tried = family->block(lock, deadline.clock, deadline.until);
+	}
+	return acquire_finish(family, &a, tried);
+}
+
+int try_slow(const struct family *family, void *lock, uintptr_t site, uint32_t kind_mode,
+	     int tried)
+{
+	struct attempt a;
+
+	if (!attempt_begin(&a, lock, site, kind_mode))
+		return tried == TRIED_NOT ? family->attempt(lock) : tried;
+	if (tried == TRIED_NOT)
+		tried = family->attempt(lock);
+	if (tried != EBUSY)
+		return acquire_finish(family, &a, tried);
+	attempt_busy(&a);
+	return tried;
+}
+
+/*
+ * Closes the gap of a released entry that was not on top. What is held above it is now held in
+ * another context: locks taken from here on are children of that path.
+ */
+static void hold_remove(struct thread *t, struct trace_held *h)
+{
+	for (; h + 1 < t->top; h++) {
+		*h = h[1];
+		h->path = node_lookup(t, (const void *)(uintptr_t)h->lock, h->site,
+				      h->mode & 0xffff, h[-1].path, false);
+	}
+	h->lock = 0;
+	t->top = h;
+}
+
+static void hold_event(struct thread *t, const struct trace_held *h, uint64_t now, uint64_t flags,
+		       uint32_t stack)
+{
+	uint64_t value[4] = { now - h->since, flags, 0, stack };
+
+	if (h->mode & TRACE_HELD_CONTENDED) {
+		value[ACQ_FLAGS] |= TRACE_ACQ_WAITED;
+		value[ACQ_WAIT] = h->wait;
+	}
+	if (h->mode & TRACE_HELD_OWNERDEAD)
+		value[ACQ_FLAGS] |= TRACE_ACQ_OWNERDEAD;
+	if (stack)
+		value[ACQ_FLAGS] |= TRACE_ACQ_STACK;
+	if (value[ACQ_FLAGS])
+		ring_event(t, TRACE_EV_ACQUISITION, h->node, now, value);
+	else
+		ring_plain(t, h->node, now, value[ACQ_HOLD]);
+}
+
+void hold_end(struct thread *t, struct trace_held *h, uint64_t now, uint64_t flags,
+	      uint32_t release_stack)
+{
+	struct trace_held ended = *h;
+
+	hold_remove(t, h);
+	hold_event(t, &ended, now, flags, release_stack);
+}
+
+void hold_to_token(struct thread *t, struct trace_held *h)
+{
+	struct trace_held token = *h;
+
+	hold_remove(t, h);
+	token.since = clock_ticks();
+	hold_event(t, &token, token.since, TRACE_ACQ_NO_HOLD, 0);
+}
+
+void note_event(struct thread *t, enum trace_event_type type, const void *lock, uintptr_t site,
+		uint32_t kind_mode, uint64_t now, const uint64_t *value)
+{
+	uint32_t node = node_lookup(t, lock, site, kind_mode, hold_parent(t), true);
+
+	ring_event(t, type, node, now, value);
+}
+
+void release_begin(struct release *r, const void *lock, enum trace_kind kind, uintptr_t site,
+		   bool waiters)
+{
+	struct thread *t = thread_enter();
+
+	*r = (struct release){ .thread = t, .lock = lock, .site = site, .kind = kind,
+			       .waiters = waiters };
+	if (!t)
+		return;
+	r->held = hold_find(t, lock);
+	r->now = clock_ticks();
+}
+
+/* Released here, acquired by another thread, or before we looked. */
+static void release_foreign(struct release *r)
+{
+	struct thread *t = r->thread;
+	uint64_t stack = r->waiters ? stack_take(t) : 0;
+
+	if (t->untimed)
+		t->untimed--;
+	else
+		note_event(t, TRACE_EV_FOREIGN, r->lock, r->site,
+			   KIND_MODE(r->kind, TRACE_HOW_RELEASE), r->now, &stack);
+}
+
+void release_end(struct release *r)
+{
+	struct thread *t = r->thread;
+
+	if (!t)
+		return;
+	if (r->held)
+		hold_end(t, r->held, r->now, 0, r->waiters ? stack_take(t) : 0);
+	else
+		release_foreign(r);
+	thread_leave(t);
+}
+
+void release_dropped(struct release *r)
+{
+	if (r->thread)
+		thread_leave(r->thread);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.c: choice and calibration of the trace's clock; see clock.h */
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "clock.h"
+#include "sys.h"
+
+#define NS_PER_S 1000000000ull
+
+bool clock_is_counter;
+unsigned char clock_shift;
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts = { 0, 0 };
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static bool counter_is_invariant(void)
+{
+#if defined(__x86_64__)
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
+#else
+	return true;
+#endif
+}
+
+/* The kernel falls back to hpet or acpi_pm when it caught the counter drifting between cores. */
+static bool kernel_rejects_counter(void)
+{
+	static const char path[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	char name[32] = "";
+	int fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	sys_read(fd, name, sizeof(name) - 1);
+	sys_close(fd);
+	return !strncmp(name, "hpet", 4) || !strncmp(name, "acpi_pm", 7) ||
+	       !strncmp(name, "jiffies", 7);
+}
+
+/* Counts of the raw clock in a short while, to choose the shift by. */
+static uint64_t counter_per_us(void)
+{
+	uint64_t ns = clock_monotonic_ns(), raw = clock_counter(), now;
+
+	do
+		now = clock_monotonic_ns();
+	while (now - ns < 20000);
+	return (clock_counter() - raw) * 1000 / (now - ns);
+}
+
+void clock_init(void)
+{
+	clock_is_counter = counter_is_invariant() && !kernel_rejects_counter();
+	clock_shift = 0;
+	if (clock_is_counter)
+		for (uint64_t rate = counter_per_us(); rate >= 2000; rate /= 2)
+			clock_shift++;
+}
+
+enum trace_clock clock_kind(void)
+{
+	if (!clock_is_counter)
+		return TRACE_CLOCK_MONOTONIC;
+#if defined(__x86_64__)
+	return TRACE_CLOCK_TSC;
+#else
+	return TRACE_CLOCK_CNTVCT;
+#endif
+}
+
+void clock_calibrate(struct trace_calibration *calibration)
+{
+	uint64_t best = UINT64_MAX;
+
+	calibration->sequence++;
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* pairs with the reader's two looks */
+	for (int i = 0; i < 5; i++) {
+		uint64_t before = clock_ticks();
+		uint64_t monotonic = clock_monotonic_ns();
+		uint64_t after = clock_ticks();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		calibration->ticks = before + best / 2;
+		calibration->monotonic_ns = monotonic;
+		calibration->realtime_ns = clock_ns(CLOCK_REALTIME);
+	}
+	__atomic_store_n(&calibration->sequence, calibration->sequence + 1, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c: which lock is it? address + generation
+ *
+ * An address gets a new record, with the next generation, when its lock is initialised again, was
+ * destroyed before, or turns out to be of another kind. Memory that is used again and again for
+ * short-lived locks made at the same place (a mutex in a request, a semaphore on the stack) must
+ * not grow the dictionary for ever: after LIVES_APART lives that were made at the same stack, the
+ * lives at that address share one record, which says so (RECYCLED, lives).
+ */
+#include <string.h>
+
+#include "dict.h"
+#include "file.h"
+#include "table.h"
+
+enum { LIVES_APART = 16, NAME_BYTES = 256 };
+
+uint32_t lock_tags[LOCK_TAGS];
+static struct record_table locks;
+
+int lock_init(const struct record_table *table)
+{
+	locks = *table;
+	memset(lock_tags, 0, sizeof(lock_tags));
+	return 0;
+}
+
+static bool same_address(const void *record, const void *key)
+{
+	return ((const struct trace_lock *)record)->address == (uintptr_t)key;
+}
+
+static uint32_t *lock_slot(const void *address, uint32_t *place)
+{
+	return table_find(&locks, table_hash((uintptr_t)address >> 3, 0), same_address, address,
+			  place);
+}
+
+static struct trace_lock *lock_at(uint32_t place)
+{
+	return place ? record_at(place) : NULL;
+}
+
+static bool lock_lives(const struct trace_lock *lock, enum trace_kind kind)
+{
+	return lock && lock->kind == kind &&
+	       !(__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & TRACE_LOCK_DESTROYED);
+}
+
+/* Caches forget what they know of this address; its semaphore is not known to be counting. */
+static void lock_forget(const void *address)
+{
+	uint32_t *tag = lock_tag(address);
+
+	__atomic_fetch_add(tag, LOCK_TAG_STEP, __ATOMIC_RELAXED);
+	__atomic_fetch_and(tag, ~LOCK_TAG_COUNTING, __ATOMIC_RELAXED);
+}
+
+/* A record for the next life at an address, in the slot that holds `old`. */
+static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *address,
+				   enum trace_kind kind)
+{
+	struct trace_lock *before = lock_at(old), *lock;
+	uint32_t place;
+
+	lock = records_new(sizeof(*lock), &place);
+	if (!lock)
+		return NULL;
+	lock->record.id = __atomic_add_fetch(&trace_header->nr_locks, 1, __ATOMIC_RELAXED);
+	lock->address = (uintptr_t)address;
+	lock->data_address = stack_data_address(address);
+	lock->kind = kind;
+	lock->generation = before ? before->generation + 1 : 0;
+	lock->lives = 1;
+	records_commit(lock, TRACE_REC_LOCK, sizeof(*lock));
+	if (table_insert(slot, old, place))
+		return lock;
+	records_commit(lock, TRACE_REC_DEAD, sizeof(*lock));
+	return lock_at(__atomic_load_n(slot, __ATOMIC_ACQUIRE));
+}
+
+struct trace_lock *lock_find(const void *address, enum trace_kind kind)
+{
+	uint32_t place, *slot = lock_slot(address, &place);
+	struct trace_lock *lock = slot ? lock_at(place) : NULL;
+
+	return lock_lives(lock, kind) ? lock : NULL;
+}
+
+struct trace_lock *lock_get(const void *address, enum trace_kind kind)
+{
+	uint32_t place, *slot = lock_slot(address, &place);
+
+	if (!slot) {
+		file_loss(TRACE_LOSS_RECORDS, 1);
+		return NULL;
+	}
+	if (lock_lives(lock_at(place), kind))
+		return lock_at(place);
+	if (place)
+		lock_forget(address);
+	return lock_new(slot, place, address, kind);
+}
+
+void lock_set_flag(struct trace_lock *lock, uint32_t flag)
+{
+	if (!(__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & flag))
+		__atomic_fetch_or(&lock->flags, flag, __ATOMIC_RELAXED);
+}
+
+/* Another life of the same sort: made at the same place, many times before. */
+static bool lock_recycle(struct trace_lock *lock, enum trace_kind kind, uint32_t stack)
+{
+	if (!lock || lock->kind != kind || lock->init_stack != stack ||
+	    lock->generation < LIVES_APART)
+		return false;
+	__atomic_fetch_add(&lock->lives, 1, __ATOMIC_RELAXED);
+	lock_set_flag(lock, TRACE_LOCK_RECYCLED);
+	__atomic_fetch_and(&lock->flags, ~TRACE_LOCK_DESTROYED, __ATOMIC_RELAXED);
+	return true;
+}
+
+void lock_born(struct thread *t, const void *address, enum trace_kind kind, uint32_t flags,
+	       uint32_t value)
+{
+	uint32_t place, *slot = lock_slot(address, &place), stack;
+	struct trace_lock *lock;
+
+	if (!slot)
+		return;
+	stack = stack_take(t);
+	lock_forget(address);
+	if (lock_recycle(lock_at(place), kind, stack))
+		return;
+	lock = lock_new(slot, place, address, kind);
+	if (!lock)
+		return;
+	lock->init_stack = stack;
+	lock->value = value;
+	lock_set_flag(lock, flags | TRACE_LOCK_INITIALISED);
+}
+
+void lock_dies(const void *address, enum trace_kind kind)
+{
+	struct trace_lock *lock = lock_find(address, kind);
+
+	if (!lock)
+		return;
+	lock_set_flag(lock, TRACE_LOCK_DESTROYED);
+	lock_forget(address);
+}
+
+void lock_set_counting(const void *address)
+{
+	struct trace_lock *lock = lock_get(address, TRACE_KIND_SEM);
+
+	if (lock)
+		lock_set_flag(lock, TRACE_LOCK_COUNTING);
+	__atomic_fetch_or(lock_tag(address), LOCK_TAG_COUNTING, __ATOMIC_RELAXED);
+}
+
+bool lock_is_counting(const void *address)
+{
+	struct trace_lock *lock;
+
+	if (!(__atomic_load_n(lock_tag(address), __ATOMIC_RELAXED) & LOCK_TAG_COUNTING))
+		return false;
+	lock = lock_find(address, TRACE_KIND_SEM);
+	return lock && (__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & TRACE_LOCK_COUNTING);
+}
+
+void lock_name(const struct trace_lock *lock, const char *name)
+{
+	uint32_t bytes = (uint32_t)strnlen(name, NAME_BYTES), place;
+	uint32_t size = (uint32_t)(sizeof(struct trace_name) + bytes + 8) & ~7u;
+	struct trace_name *record = records_new(size, &place);
+
+	if (!record)
+		return;
+	record->record.id = place;
+	record->of = TRACE_NAME_LOCK;
+	record->target = lock->record.id;
+	record->bytes = bytes;
+	memcpy(record->text, name, bytes);
+	records_commit(record, TRACE_REC_NAME, size);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h: the recording of one process: begins at the first call that is worth recording, ends
+ * with the process; a forked child begins its own
+ */
+#ifndef LOCKPROF_PROCESS_H
+#define LOCKPROF_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Time when this process began (loaded, or forked and first seen). */
+extern uint64_t process_begin_ticks;
+
+/* Makes sure that there is a trace to write to. False: this process records nothing. */
+bool process_ready(void);
+/* Refreshes the second calibration point; cheap enough for every flush. */
+void process_calibrate(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* records.c: see records.h */
+#include "file.h"
+#include "records.h"
+#include "sys.h"
+
+static void *arena_new(struct arena *arena, uint32_t size, uint32_t *place)
+{
+	(void)arena;
+	return records_new(size, place);
+}
+
+static void arena_free_pages(void *pages, size_t size)
+{
+	sys_munmap(pages, size);
+}
+
+struct arena records = {
+	.alloc = arena_new,
+	.commit = records_commit,
+	.pages = records_pages,
+	.unpages = arena_free_pages,
+};
+
+/* block << 17 | bytes used of it; moved on by compare-and-swap only. 0: no block yet. */
+static uint64_t cursor;
+
+void *records_pages(size_t bytes)
+{
+	void *p = sys_mmap(bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (sys_failed(p))
+		return NULL;
+	if (sys_madvise(p, bytes, MADV_WIPEONFORK) == 0)
+		return p;
+	sys_munmap(p, bytes);
+	return NULL;
+}
+
+int records_init(void)
+{
+	cursor = 0;
+	if (!records.block)
+		records.block = records_pages(ARENA_BLOCKS * sizeof(*records.block));
+	return records.block ? 0 : -1;
+}
+
+/* Makes a block and tries to let the cursor go on there. False: no room anywhere. */
+static bool next_block(uint64_t seen)
+{
+	uint32_t number;
+	unsigned char *block = file_map_block(TRACE_BLOCK_RECORDS, 0, &number);
+
+	if (!block || number >= ARENA_BLOCKS)
+		return false;
+	__atomic_store_n(&records.block[number], block, __ATOMIC_RELEASE);
+	/* When another thread was faster, this block stays empty. */
+	__atomic_compare_exchange_n(&cursor, &seen,
+				    (uint64_t)number << 17 | sizeof(struct trace_block), false,
+				    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return true;
+}
+
+void *records_new(uint32_t size, uint32_t *place)
+{
+	uint64_t seen = __atomic_load_n(&cursor, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		uint32_t used = seen & 0x1ffff, number = (uint32_t)(seen >> 17);
+		struct trace_record *record;
+
+		if (!seen || used + size > TRACE_BLOCK_SIZE) {
+			if (size > TRACE_BLOCK_SIZE - sizeof(struct trace_block) ||
+			    !next_block(seen)) {
+				file_loss(TRACE_LOSS_RECORDS, 1);
+				return NULL;
+			}
+			seen = __atomic_load_n(&cursor, __ATOMIC_ACQUIRE);
+			continue;
+		}
+		if (!__atomic_compare_exchange_n(&cursor, &seen, seen + size, true,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			continue;
+		*place = number << 13 | used / 8;
+		record = record_at(*place);
+		record->size_type = size << 8 | TRACE_REC_DEAD;
+		return record;
+	}
+}
+
+void records_commit(void *record, uint32_t type, uint32_t size)
+{
+	struct trace_record *r = record;
+
+	/* Partner: the reader's acquire load, and table_insert()'s users. */
+	__atomic_store_n(&r->size_type, size << 8 | type, __ATOMIC_RELEASE);
+}

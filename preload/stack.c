@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.c: stacks and modules of the dictionary
+ *
+ * The unwinder (unwind.h) gives return addresses as they are in memory. They are stored as module
+ * and offset, so that a trace can be read elsewhere and survives dlclose. Frames of the shim
+ * itself are left out. A thread's own small cache, keyed by a hash over the raw addresses, answers
+ * repeated stacks without touching the table.
+ */
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "dict.h"
+#include "file.h"
+#include "options.h"
+#include "table.h"
+#include "thread.h"
+
+enum { STACK_ROOM = 8192, MAX_MODULES = 4096, PATH_BYTES = 1024 };
+
+/*
+ * Modules by start address, filled once; a module that was unloaded stays, and another one that
+ * comes to the same place gets an entry of its own further on. `id` is stored last.
+ */
+struct module {
+	uintptr_t begin, end, bias;
+	const char *name;	/* the loader's, only compared */
+	uint32_t id;		/* 0: being written */
+};
+
+static struct record_table stacks;
+static struct module *modules;
+static uint32_t modules_generation;	/* of thread caches: a dlclose makes them stale */
+static struct unwind_module own;
+
+static int table_init(struct record_table *table, uint32_t slots)
+{
+	if (!table->slots)
+		table->slots = records_pages((size_t)slots * sizeof(*table->slots));
+	table->mask = slots - 1;
+	return table->slots ? 0 : -1;
+}
+
+int dict_init(void)
+{
+	static struct record_table locks, nodes;
+
+	if (table_init(&locks, 1 << 21) || table_init(&nodes, 1 << 22) ||
+	    table_init(&stacks, 1 << 19))
+		return -1;
+	if (!modules)
+		modules = records_pages(MAX_MODULES * sizeof(*modules));
+	if (!modules)
+		return -1;
+	unwind_find_module((uintptr_t)dict_init, &own);
+	return lock_init(&locks) || node_init(&nodes) ? -1 : 0;
+}
+
+void stack_modules_changed(void)
+{
+	unwind_modules_changed();
+	__atomic_fetch_add(&modules_generation, 1, __ATOMIC_RELAXED);
+}
+
+/* The build id of a mapped ELF file, from its PT_NOTE; 0 bytes when there is none. */
+static uint32_t build_id(const struct unwind_module *m, uint8_t *to, uint32_t room)
+{
+	const ElfW(Ehdr) *elf = (const void *)m->map_start;
+	const ElfW(Phdr) *phdr;
+
+	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) ||
+	    elf->e_phoff + elf->e_phnum * sizeof(*phdr) > 4096)
+		return 0;
+	phdr = (const void *)(m->map_start + elf->e_phoff);
+	for (int i = 0; i < elf->e_phnum; i++) {
+		uintptr_t p = m->load_bias + phdr[i].p_vaddr, end = p + phdr[i].p_memsz;
+
+		if (phdr[i].p_type != PT_NOTE || p < m->map_start || end > m->map_end)
+			continue;
+		while (p + sizeof(ElfW(Nhdr)) <= end) {
+			const ElfW(Nhdr) *note = (const void *)p;
+			uintptr_t desc = p + sizeof(*note) + ((note->n_namesz + 3) & ~3u);
+
+			if (desc + note->n_descsz > end)
+				break;
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+			    !memcmp(note + 1, "GNU", 4) && note->n_descsz <= room) {
+				memcpy(to, (const void *)desc, note->n_descsz);
+				return note->n_descsz;
+			}
+			p = desc + ((note->n_descsz + 3) & ~3u);
+		}
+	}
+	return 0;
+}
+
+static const char *module_path(const struct unwind_module *m)
+{
+	if (!m->name || !*m->name)
+		return trace_header->exe;
+	return strncmp(m->name, "linux-vdso", 10) ? m->name : "[vdso]";
+}
+
+static bool module_write(const struct unwind_module *m, uint32_t id)
+{
+	const char *path = module_path(m);
+	uint32_t bytes = (uint32_t)strnlen(path, PATH_BYTES), place;
+	uint32_t size = (uint32_t)(sizeof(struct trace_module) + bytes + 8) & ~7u;
+	struct trace_module *record = records_new(size, &place);
+
+	if (!record)
+		return false;
+	record->record.id = id;
+	record->begin = m->map_start;
+	record->end = m->map_end;
+	record->bias = m->load_bias;
+	record->build_id_bytes = build_id(m, record->build_id, sizeof(record->build_id));
+	record->path_bytes = bytes;
+	memcpy(record->path, path, bytes);
+	records_commit(record, TRACE_REC_MODULE, size);
+	return true;
+}
+
+/* The number of a module, made when it is new; 0 when there is no room. Two threads that see a new
+ * module at once may give it two numbers, which does no harm. */
+static uint32_t module_id(const struct unwind_module *m)
+{
+	uint32_t i, id, unclaimed;
+
+	for (i = 0; i < MAX_MODULES; i++) {
+		struct module *known = &modules[i];
+
+		id = __atomic_load_n(&known->id, __ATOMIC_ACQUIRE);
+		if (id && known->begin == m->map_start && known->end == m->map_end &&
+		    known->name == m->name)
+			return id == UINT32_MAX ? 0 : id;
+		if (!known->begin)
+			break;
+	}
+	for (; i < MAX_MODULES; i++) {
+		uintptr_t none = 0;
+
+		if (__atomic_compare_exchange_n(&modules[i].begin, &none, m->map_start, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			break;
+	}
+	if (i == MAX_MODULES)
+		return 0;
+	unclaimed = __atomic_add_fetch(&trace_header->nr_modules, 1, __ATOMIC_RELAXED);
+	modules[i].end = m->map_end;
+	modules[i].bias = m->load_bias;
+	modules[i].name = m->name;
+	if (!module_write(m, unclaimed))
+		unclaimed = UINT32_MAX;
+	__atomic_store_n(&modules[i].id, unclaimed, __ATOMIC_RELEASE);
+	return unclaimed == UINT32_MAX ? 0 : unclaimed;
+}
+
+static uint64_t module_address(uintptr_t p)
+{
+	struct unwind_module m;
+	uint32_t id;
+
+	if (unwind_find_module(p, &m) < 0)
+		return 0;
+	id = module_id(&m);
+	return id ? (uint64_t)id << 48 | (p - m.load_bias) : 0;
+}
+
+uint64_t stack_code_address(uintptr_t pc)
+{
+	uint64_t address = module_address(pc);
+
+	return address ? address : TRACE_PC_OFFSET(pc);
+}
+
+uint64_t stack_data_address(const void *address)
+{
+	return module_address((uintptr_t)address);
+}
+
+static bool same_stack(const void *record, const void *key)
+{
+	const struct trace_stack *a = record, *b = key;
+
+	return a->nr_frames == b->nr_frames && a->flags == b->flags &&
+	       !memcmp(a->frames, b->frames, a->nr_frames * sizeof(*a->frames));
+}
+
+/* The number of a stack in the dictionary; 0 without room. */
+static uint32_t stack_id(const struct trace_stack *key, uint64_t hash)
+{
+	uint32_t place, *slot = table_find(&stacks, hash, same_stack, key, &place);
+	uint32_t size = (uint32_t)(sizeof(*key) + key->nr_frames * sizeof(*key->frames));
+	struct trace_stack *stack;
+
+	if (slot && place)
+		return ((struct trace_stack *)record_at(place))->record.id;
+	stack = slot ? records_new(size, &place) : NULL;
+	if (!stack)
+		return 0;
+	stack->record.id = __atomic_add_fetch(&trace_header->nr_stacks, 1, __ATOMIC_RELAXED);
+	stack->nr_frames = key->nr_frames;
+	stack->flags = key->flags;
+	memcpy(stack->frames, key->frames, size - sizeof(*key));
+	records_commit(stack, TRACE_REC_STACK, size);
+	/* If another thread was faster, the same frames stand there twice: no harm. */
+	table_insert(slot, 0, place);
+	return stack->record.id;
+}
+
+static bool is_own(uintptr_t pc)
+{
+	return pc >= own.map_start && pc < own.map_end;
+}
+
+static __attribute__((noinline)) uint32_t stack_lookup(const uintptr_t *pcs, int nr, uint64_t hash)
+{
+	uint64_t room[sizeof(struct trace_stack) / 8 + STACK_DEPTH_MAX];
+	struct trace_stack *key = (struct trace_stack *)room;
+
+	*key = (struct trace_stack){ .flags = nr >= (int)options.depth };
+	for (int i = 0; i < nr; i++)
+		if (!is_own(pcs[i]))
+			key->frames[key->nr_frames++] = stack_code_address(pcs[i]);
+	return stack_id(key, hash);
+}
+
+uint32_t stack_take(struct thread *t)
+{
+	uintptr_t pcs[STACK_DEPTH_MAX], here = (uintptr_t)__builtin_frame_address(0);
+	uint32_t generation = __atomic_load_n(&modules_generation, __ATOMIC_RELAXED);
+	struct stack_cache *cache;
+	uint64_t hash = generation;
+	int nr;
+
+	if (!options.stacks)
+		return 0;
+	if (here >= t->stack.high || here < t->stack.low || here - t->stack.low < STACK_ROOM) {
+		file_loss(TRACE_LOSS_STACKS, 1);
+		return 0;
+	}
+	nr = unwind_stack(pcs, (int)options.depth, 0, t->stack);
+	for (int i = 0; i < nr; i++)
+		hash = (hash ^ pcs[i]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
+	cache = &t->stacks[hash % STACK_CACHE_SIZE];
+	if (cache->stack && cache->hash == hash && cache->modules == generation)
+		return cache->stack;
+	*cache = (struct stack_cache){ hash, stack_lookup(pcs, nr, hash), generation };
+	return cache->stack;
+}
