@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "fold.h"
-#include "hist.h"
 
 void fold_init(struct fold *fold, struct arena *arena, uint32_t thread)
 {
@@ -23,7 +22,7 @@ void fold_fini(struct fold *fold)
 static struct fold_entry *fold_entry(const struct fold *fold, uint32_t node)
 {
 	uint32_t mask = fold->size - 1;
-	uint32_t i = node * 2654435761u >> 7 & mask;
+	uint32_t i = fold_slot(fold, node);
 
 	while (fold->table[i].node && fold->table[i].node != node)
 		i = (i + 1) & mask;
@@ -33,7 +32,7 @@ static struct fold_entry *fold_entry(const struct fold *fold, uint32_t node)
 static bool fold_grow(struct fold *fold)
 {
 	struct fold old = *fold;
-	uint32_t size = old.size ? old.size * 2 : 512;
+	uint32_t size = old.size ? old.size * 2 : 128;
 	struct fold_entry *table = fold->arena->pages(size * sizeof(*table));
 
 	if (!table)
@@ -77,7 +76,7 @@ struct trace_stat *fold_stat(struct fold *fold, uint32_t node)
 	stat = stat_new(fold, node, &place);
 	if (!stat)
 		return NULL;
-	*fold_entry(fold, node) = (struct fold_entry){ node, place };
+	*fold_entry(fold, node) = (struct fold_entry){ .node = node, .stat = place };
 	fold->used++;
 	return stat;
 }
@@ -101,8 +100,8 @@ static struct trace_hist *hist_new(struct fold *fold, struct trace_stat *stat,
 	return hist;
 }
 
-int fold_histogram(struct fold *fold, struct trace_stat *stat, enum trace_hist_what what,
-		   uint64_t v)
+uint32_t fold_histogram(struct fold *fold, struct trace_stat *stat, enum trace_hist_what what,
+			uint64_t v)
 {
 	struct hist_place at = hist_place(v);
 	uint32_t place = stat->histograms;
@@ -117,18 +116,22 @@ int fold_histogram(struct fold *fold, struct trace_stat *stat, enum trace_hist_w
 	if (!place)
 		hist = hist_new(fold, stat, what, at.octave);
 	if (!hist)
-		return -1;
+		return 0;
 	hist->count[at.part]++;
-	return 0;
+	return hist->record.id;
 }
 
-static void stat_hold(struct fold *fold, struct trace_stat *stat, uint64_t hold)
+/* Returns the place of the histogram. */
+static uint32_t stat_hold(struct fold *fold, struct trace_stat *stat, uint64_t hold)
 {
+	uint32_t place = fold_histogram(fold, stat, TRACE_HIST_HOLD, hold);
+
+	fold->lost += !place;
 	stat->held++;
 	stat->hold_ticks += hold;
 	if (hold > stat->hold_max_ticks)
 		stat->hold_max_ticks = hold;
-	fold->lost += fold_histogram(fold, stat, TRACE_HIST_HOLD, hold) < 0;
+	return place;
 }
 
 static void stat_wait(struct fold *fold, struct trace_stat *stat, uint64_t wait)
@@ -136,7 +139,7 @@ static void stat_wait(struct fold *fold, struct trace_stat *stat, uint64_t wait)
 	stat->wait_ticks += wait;
 	if (wait > stat->wait_max_ticks)
 		stat->wait_max_ticks = wait;
-	fold->lost += fold_histogram(fold, stat, TRACE_HIST_WAIT, wait) < 0;
+	fold->lost += !fold_histogram(fold, stat, TRACE_HIST_WAIT, wait);
 }
 
 static void stat_acquisition(struct fold *fold, struct trace_stat *stat,
@@ -190,8 +193,10 @@ static void stat_rare(struct fold *fold, struct trace_stat *stat, const struct t
 		stat->acquired++;
 		stat_waited(fold, stat, e->value[0], e->value[1]);
 		break;
-	case TRACE_EV_BARRIER:
 	case TRACE_EV_ONCE:
+		stat->contended += e->value[0] != 0;
+		/* fall through */
+	case TRACE_EV_BARRIER:
 		stat->acquired++;
 		stat_waited(fold, stat, e->value[0], 0);
 		break;
@@ -205,21 +210,35 @@ static bool concerns_node(uint32_t type)
 	return type < TRACE_EV_CREATE && type != TRACE_EV_WAIT_BEGIN;
 }
 
+void fold_plain_new(struct fold *fold, uint32_t node, uint64_t hold)
+{
+	struct trace_stat *stat = fold_stat(fold, node);
+	struct fold_entry *entry;
+
+	if (!stat) {
+		fold->lost++;
+		return;
+	}
+	entry = fold_entry(fold, node);
+	stat->acquired++;
+	entry->recent[hist_place(hold).octave % FOLD_RECENT] = stat_hold(fold, stat, hold);
+}
+
 void fold_event(struct fold *fold, const struct trace_event *event)
 {
 	struct trace_stat *stat;
 
 	if (!concerns_node(event->type))
 		return;
-	stat = fold_stat(fold, (uint32_t)event->arg);
-	if (!stat) {
-		fold->lost++;
-	} else if (event->type == TRACE_EV_PLAIN) {
-		stat->acquired++;
-		stat_hold(fold, stat, event->value[ACQ_HOLD]);
-	} else {
-		stat_rare(fold, stat, event);
+	if (event->type == TRACE_EV_PLAIN) {
+		fold_plain(fold, (uint32_t)event->arg, event->value[ACQ_HOLD]);
+		return;
 	}
+	stat = fold_stat(fold, (uint32_t)event->arg);
+	if (stat)
+		stat_rare(fold, stat, event);
+	else
+		fold->lost++;
 }
 
 size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned char *end,

@@ -15,6 +15,7 @@
 #define LOCKPROF_TRACE_FOLD_H
 
 #include "event.h"
+#include "hist.h"
 
 #define ARENA_BLOCKS (1u << 19)
 
@@ -34,10 +35,15 @@ static inline void *arena_at(const struct arena *arena, uint32_t place)
 	return arena->block[place >> 13] + (size_t)(place & 8191) * 8;
 }
 
-/* node -> place of its stat; open addressing, at most 3/4 full. Owned by one thread at a time. */
+/*
+ * node -> place of its stat, and of its latest hold histograms by the octave's low bits (0: none).
+ * Open addressing, at most 3/4 full. Owned by one thread at a time.
+ */
+#define FOLD_RECENT 4
 struct fold_entry {
 	uint32_t node;
 	uint32_t stat;
+	uint32_t recent[FOLD_RECENT];
 };
 
 struct fold {
@@ -59,6 +65,41 @@ struct trace_stat *fold_stat(struct fold *fold, uint32_t node);
 /* Adds one event. Events that concern no node (thread life, joins) change nothing. */
 void fold_event(struct fold *fold, const struct trace_event *event);
 
+/* Adds one TRACE_EV_PLAIN event; fold_plain() is the same, faster where the node is well known. */
+void fold_plain_new(struct fold *fold, uint32_t node, uint64_t hold);
+
+static inline uint32_t fold_slot(const struct fold *fold, uint32_t node)
+{
+	return node * 2654435761u >> 7 & (fold->size - 1);
+}
+
+static inline void fold_plain(struct fold *fold, uint32_t node, uint64_t hold)
+{
+	struct hist_place at = hist_place(hold);
+	const struct fold_entry *entry;
+	struct trace_hist *hist;
+	struct trace_stat *stat;
+	uint32_t place = 0;
+
+	if (fold->size) {
+		entry = &fold->table[fold_slot(fold, node)];
+		if (entry->node == node)
+			place = entry->recent[at.octave % FOLD_RECENT];
+	}
+	hist = place ? arena_at(fold->arena, place) : NULL;
+	if (!hist || hist->octave != at.octave) {
+		fold_plain_new(fold, node, hold);
+		return;
+	}
+	hist->count[at.part]++;
+	stat = arena_at(fold->arena, entry->stat);
+	stat->acquired++;
+	stat->held++;
+	stat->hold_ticks += hold;
+	if (hold > stat->hold_max_ticks)
+		stat->hold_max_ticks = hold;
+}
+
 /*
  * Adds all events in [p, end), the first one's delta counting from *ticks, and moves *ticks to the
  * last one's time. After each event calls done(ctx, bytes folded so far, time): the shim moves its
@@ -69,8 +110,8 @@ size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned cha
 		   uint64_t *ticks, void (*done)(void *ctx, size_t bytes, uint64_t ticks),
 		   void *ctx);
 
-/* Adds v to a histogram of the stat. 0, or -1 without room. */
-int fold_histogram(struct fold *fold, struct trace_stat *stat, enum trace_hist_what what,
-		   uint64_t v);
+/* Adds v to a histogram of the stat: its place, or 0 without room. */
+uint32_t fold_histogram(struct fold *fold, struct trace_stat *stat, enum trace_hist_what what,
+			uint64_t v);
 
 #endif

@@ -24,11 +24,24 @@ static inline unsigned char *varint_put(unsigned char *p, uint64_t v)
 	return p;
 }
 
+/* Drops the top bit of each of the eight bytes of x and moves the rest together. */
+static inline uint64_t varint_pack(uint64_t x)
+{
+	x = (x & 0x007f007f007f007full) | (x & 0x7f007f007f007f00ull) >> 1;
+	x = (x & 0x00003fff00003fffull) | (x & 0x3fff00003fff0000ull) >> 2;
+	return (x & 0x0fffffffull) | (x & 0x0fffffff00000000ull) >> 4;
+}
+
 /* Reads into *v, returns the first byte behind it, NULL when cut off at end or over 64 bits. */
 static inline const unsigned char *varint_get(const unsigned char *p, const unsigned char *end,
 					      uint64_t *v)
 {
 	uint64_t sum = 0;
+
+	if (p < end && *p < 0x80) {
+		*v = *p;
+		return p + 1;
+	}
 
 	for (unsigned int shift = 0; p < end; shift += 7) {
 		uint64_t byte = *p++;
