@@ -59,7 +59,8 @@ struct lock {
 	uint32_t class;			/* index in model.classes */
 	struct counters all, read, write;	/* read/write: rwlocks only (all = read + write) */
 	uint32_t nr_threads;		/* that ever acquired it */
-	uint64_t owner_changes;		/* UINT64_MAX: not known (profile mode) */
+	/* UINT64_MAX: not known (no events, or used by several threads but never contended) */
+	uint64_t owner_changes;
 	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
 	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
 	bool lock_like;			/* semaphores: used as a mutex, so hold time means something */
@@ -89,7 +90,7 @@ struct thread {
 struct site {
 	struct process *process;
 	uint32_t lock;			/* index in model.locks */
-	uint32_t node;			/* one node that stands for it (its stack, its mode) */
+	uint32_t node;			/* one node that stands for it; may lack in the trace */
 	uint64_t address;		/* code address of the call */
 	uint32_t stack;			/* stack id to show, 0: only the address */
 	uint32_t mode;			/* TRACE_HOW_* | TRACE_SHARED */
@@ -101,6 +102,7 @@ struct wait_stack {
 	uint32_t lock;			/* index in model.locks */
 	uint32_t stack;			/* stack id; 0: only the node's site */
 	uint32_t node;
+	uint64_t site;			/* its code address */
 	uint64_t waits, wait_ns, wait_max_ns;
 };
 
@@ -108,26 +110,35 @@ struct wait_stack {
 struct blame {
 	uint32_t lock;			/* index in model.locks */
 	uint32_t holder;		/* index in model.threads */
-	uint32_t holder_node;		/* where it was acquired */
+	uint32_t holder_node;		/* where it was acquired; may be one that the trace lacks */
+	uint64_t holder_site;		/* its code address */
 	uint32_t release_stack;		/* captured at the contended release; 0: none */
 	uint64_t waits;			/* waits that it delayed */
 	uint64_t wait_ns;		/* summed over the waiters */
 };
 
-/* Waits that are no contention. One entry a cond, barrier, once, futex or join target thread. */
+/* Waits that are no contention. One entry for each cond, barrier, once, futex or join target thread. */
 struct cond_row {
 	uint32_t lock;			/* index in model.locks (kind COND) */
 	struct counters all;		/* waits */
-	uint64_t signals, broadcasts, signals_unheard;	/* unheard: nobody waited */
+	uint64_t signals, broadcasts;	/* signals without the broadcasts */
+	uint64_t signals_unheard;	/* of both: nobody waited */
 	uint64_t tail_ns, tail_max_ns;	/* from the latest signal to the return of the wait */
 };
 struct barrier_row {
 	uint32_t lock;
 	struct counters all;
 	uint64_t rounds;
-	uint64_t late_ns;		/* waiting caused by the last to arrive, all rounds */
+	/* waiting that would not have been if the last had come with the last but one, all rounds */
+	uint64_t late_ns;
 	uint32_t last_thread;		/* index in model.threads: the one most often last */
 	uint64_t last_times;
+};
+/* Futex words that the program uses by itself (syscall()): waits, but no holds and no owner. */
+struct futex_row {
+	uint32_t lock;
+	struct counters all;		/* waits */
+	uint64_t wakes, woken;		/* calls, and threads that these woke */
 };
 struct join_row {
 	uint32_t waiter, target;	/* indices in model.threads; target UINT32_MAX: unknown */
@@ -137,7 +148,7 @@ struct join_row {
 
 struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
-	size_t nr_conds, nr_barriers, nr_joins;
+	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
 	struct lock_class *classes;
@@ -147,13 +158,14 @@ struct model {
 	struct blame *blames;		/* grouped by lock, largest first */
 	struct cond_row *conds;
 	struct barrier_row *barriers;
+	struct futex_row *futexes;
 	struct join_row *joins;
 
 	struct counters all;		/* over all locks (mutex, rwlock, spin, sem, once) */
 	uint64_t duration_ns;		/* longest process */
 	uint64_t thread_ns;
 	uint64_t losses[TRACE_LOSS_MAX];
-	bool has_events;		/* false: profile traces only, no blame by time */
+	bool has_events;		/* false: no trace has any (profile): no blame by time */
 	uint64_t clock_skews;		/* exclusive holds of one lock that overlapped by more than 1 us */
 };
 
