@@ -1,0 +1,34 @@
+# bash completion for lockprof
+
+_lockprof()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} command= at words
+	COMPREPLY=()
+	for ((at = 1; at < COMP_CWORD; at++)); do
+		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
+	done
+	if [[ -z $command ]]; then
+		COMPREPLY=($(compgen -W 'record report info dump help --help --version' -- "$cur"))
+		return
+	fi
+	if [[ $command == help ]]; then
+		COMPREPLY=($(compgen -W 'record report info dump' -- "$cur"))
+		return
+	fi
+	if [[ $cur == -* ]]; then
+		# The options are those that the command itself lists.
+		words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
+			sed -nE 's|^  -., --([a-z-]+=?).*|--\1|p; s|^      --([a-z-]+=?).*|--\1|p')
+		COMPREPLY=($(compgen -W "$words" -- "$cur"))
+		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+		return
+	fi
+	if [[ $command == record ]]; then
+		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+	else
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+
+complete -o bashdefault -F _lockprof lockprof
