@@ -283,6 +283,7 @@ int reader_open(struct reader **opened, const char *path, char *error, size_t er
 	if (err)
 		goto out_said;
 	header_repair(reader);
+	reader->nr_of_type[TRACE_BLOCK_HEADER] = 1;
 	reader->live = reader_is_live(reader);
 	err = read_all(reader);
 	if (err)
@@ -334,6 +335,11 @@ const struct trace_header *reader_header(const struct reader *reader)
 uint64_t reader_file_bytes(const struct reader *reader)
 {
 	return reader->bytes;
+}
+
+uint64_t reader_nr_blocks(const struct reader *reader, enum trace_block_type type)
+{
+	return type <= TRACE_BLOCK_RECORDS ? reader->nr_of_type[type] : 0;
 }
 
 uint64_t reader_end_ticks(const struct reader *reader)

@@ -8,7 +8,8 @@
  *
  * Nothing that comes out of here needs another check of ranges: ids in nodes, locks and stacks
  * point to records that exist or are 0, text is NUL-terminated, lengths lie in the file. Events are
- * decoded by event_get() and may still name nodes that do not exist (reader_node() returns NULL).
+ * decoded by event_get(); they, chunks and statistics may still name nodes and threads that do not
+ * exist (then reader_node() and reader_thread() return NULL).
  */
 #ifndef LOCKPROF_READER_H
 #define LOCKPROF_READER_H
@@ -52,6 +53,8 @@ void reader_close(struct reader *reader);
 const char *reader_path(const struct reader *reader);
 const struct trace_header *reader_header(const struct reader *reader);
 uint64_t reader_file_bytes(const struct reader *reader);
+/* Blocks of a type that the file has; type 0: those reserved but never written. */
+uint64_t reader_nr_blocks(const struct reader *reader, enum trace_block_type type);
 
 /* The dictionary: by id, 1 .. max; NULL where there is no (good) record. */
 uint32_t reader_max_thread(const struct reader *reader);

@@ -394,7 +394,11 @@ static int walk_others(struct reader *reader, struct reader_vector *refs)
 	int err = 0;
 
 	for (uint64_t i = 1; !err && i < reader->nr_blocks; i++) {
-		switch (block_type(reader, i)) {
+		uint32_t type = block_type(reader, i);
+
+		if (type <= TRACE_BLOCK_RECORDS)
+			reader->nr_of_type[type]++;
+		switch (type) {
 		case TRACE_BLOCK_SLOT:
 			break;
 		case TRACE_BLOCK_EVENTS:

@@ -119,8 +119,10 @@ static void check_held(const struct referrer *r, struct trace_slot *s)
 		reader_damaged(r->reader, r->offset, "slot %u: held locks without end", r->id);
 		s->held[TRACE_HELD_MAX].lock = 0;
 	}
-	for (; h->lock; h++)
+	for (; h->lock; h++) {
 		check_id(r, &r->reader->node, &h->node, "held node");
+		check_id(r, &r->reader->node, &h->path, "held path");
+	}
 }
 
 static int check_slots(struct reader *reader)

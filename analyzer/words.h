@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * words.h: the trace's numbers as the words that `info` and `dump` print
+ */
+#ifndef ANALYZER_WORDS_H
+#define ANALYZER_WORDS_H
+
+#include <stdint.h>
+
+#include "../trace/event.h"
+
+enum words_unit { WORDS_COUNT, WORDS_TICKS };
+
+/* An event's numbers by name; NULL ends the values. */
+struct event_words {
+	const char *name;
+	const char *arg;
+	struct {
+		const char *name;
+		enum words_unit unit;
+	} value[TRACE_EVENT_ARGS];
+};
+extern const struct event_words event_words[TRACE_EV_MAX];
+
+/* Never NULL: "unknown" outside the enum. */
+const char *words_kind(uint32_t kind);
+const char *words_how(uint32_t mode);
+const char *words_clock(uint32_t clock);
+const char *words_mode(uint32_t mode);
+
+#endif
