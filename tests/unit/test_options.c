@@ -5,10 +5,12 @@
 #include "analyzer/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static const char *const colors[] = { "red", "green", NULL };
@@ -93,10 +95,15 @@ static void test_wrong_usage(void **state)
 		"-n x", "-n 3x", "-n -1", "-n 99999999999999999999999", "--size=1Q", "--size=",
 	};
 	struct values v;
+	int shown = dup(STDERR_FILENO), hidden = open("/dev/null", O_WRONLY);
 
 	(void)state;
+	dup2(hidden, STDERR_FILENO);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		assert_int_equal(parse(&v, false, lines[i], NULL), -EINVAL);
+	dup2(shown, STDERR_FILENO);
+	close(shown);
+	close(hidden);
 	assert_int_equal(options_exit_status(-EINVAL), 2);
 	assert_int_equal(options_exit_status(-ENOMEM), 1);
 	assert_int_equal(options_exit_status(-ECANCELED), 0);
