@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h: what the parts of `lockprof report` share
+ *
+ *	report_rows.c	  what stands in a table: chosen, sorted, counted
+ *	report_places.c	  code addresses to "f (file:12) < g", alike places added up
+ *	report_facts.c	  what the trace's header says, in words
+ *	report_text.c	  the report for people: its order, title and sentences' mechanics
+ *	report_story.c	  the sentences at its top
+ *	report_hangs.c	  of these, who still waited at the end
+ *	report_tables.c	  its ranked tables, from the cells of
+ *	report_cells.c	  ... what each column shows
+ *	report_waits.c	  who waited where, and who held it
+ *	report_apart.c	  waits that are no contention
+ *	report_coverage.c  what was seen, and what could not be
+ *	report_json.c, report_csv.c	  the same for programs
+ */
+#ifndef LOCKPROF_REPORT_H
+#define LOCKPROF_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model.h"
+#include "output.h"
+
+/* In the order of report_key_words; the words are perf lock's. */
+enum report_key {
+	REPORT_ACQUIRED,
+	REPORT_CONTENDED,
+	REPORT_WAIT_TOTAL,
+	REPORT_WAIT_MAX,
+	REPORT_AVG_WAIT,
+	REPORT_HOLD_TOTAL,
+	REPORT_HOLD_MAX,
+};
+extern const char *const report_key_words[];
+
+/* In the order of report_by_words. */
+enum report_by {
+	REPORT_BY_CLASS,
+	REPORT_BY_LOCK,
+	REPORT_BY_THREAD,
+	REPORT_BY_SITE,
+	REPORT_BY_PROCESS,
+};
+extern const char *const report_by_words[];
+
+#define REPORT_ALL SIZE_MAX
+#define REPORT_CELL 48 /* bytes of a cell's text */
+
+/* model_frames(), or a test's own. */
+typedef size_t (*report_frames_fn)(const struct process *process, uint32_t stack, uint64_t site,
+				   bool whole, struct frame *frames, size_t max);
+
+struct report {
+	const struct model *model;
+	enum report_key key;
+	enum report_by by;
+	size_t top;		/* rows of the ranked table, or REPORT_ALL */
+	size_t details;		/* locks whose waiters and holders are shown */
+	bool is_short;
+	bool whole_stacks;
+	bool wide;		/* all columns side by side, whatever the width is */
+	size_t width;
+	report_frames_fn frames;
+};
+
+/* ---- report_rows.c ---- */
+
+/* A row of a ranked table. `index` says where in the model's array of that kind it comes from. */
+struct report_row {
+	size_t index;
+	const struct counters *all;
+	const struct counters *read, *write;	/* NULL but for reader-writer locks */
+	enum trace_kind kind;			/* 0: not a lock */
+	uint32_t nr_locks, nr_threads;
+	uint32_t max_waiters;			/* UINT32_MAX: unknown */
+	uint64_t owner_changes;			/* UINT64_MAX: unknown */
+	uint64_t unattributed_ns;
+};
+
+struct report_rows {
+	enum report_by by;
+	struct report_row *rows;
+	size_t nr;
+	struct counters *sums;	/* of processes; owned */
+	size_t nr_sums;
+};
+
+/* All rows, best by report->key first. Never used ones are left out. 0 or -errno. */
+int report_rows_init(struct report_rows *rows, const struct report *report, enum report_by by);
+void report_rows_fini(struct report_rows *rows);
+/* The row's name, to be freed; NULL: out of memory. Not escaped. */
+char *report_row_label(const struct report *report, enum report_by by, const struct report_row *row);
+/* Whether waiting for this lock is contention: mutex, rwlock, spin lock, semaphore used as a lock. */
+bool report_lock_contends(const struct lock *lock);
+bool report_row_has_lock(const struct report *report, const struct report_rows *rows,
+			 const struct report_row *row, uint32_t lock);
+
+/* Waits that these counters count, the failed ones too; and what one took on average. */
+uint64_t report_waits(const struct counters *c);
+uint64_t report_avg_wait_ns(const struct counters *c);
+/* a / b, 0 when b is. */
+double report_ratio(uint64_t a, uint64_t b);
+double report_per_second(uint64_t count, uint64_t duration_ns);
+const char *report_kind_name(enum trace_kind kind);
+/* "?" for NULL. */
+const char *report_base_name(const char *path);
+
+/* ---- report_places.c ---- */
+
+/* A share of waiting: where (stack, else site), and of a holder also where it released. */
+struct report_part {
+	const struct process *process;
+	uint64_t site;
+	uint32_t stack, release_stack;
+	uint32_t thread;	/* the holder; of waiters unknown: UINT32_MAX */
+	uint64_t waits, wait_ns, wait_max_ns;
+	size_t group;		/* filled by report_group() */
+};
+
+struct report_group {
+	char *text;		/* owned; not escaped. NULL: the many small ones, added up */
+	uint64_t waits, wait_ns, wait_max_ns;
+	uint32_t thread, nr_threads;	/* the one with most time, and how many there are */
+	uint64_t thread_ns;
+};
+
+struct report_groups {
+	struct report_group *groups;	/* most time first; the one without text is last */
+	size_t nr;
+};
+
+enum report_place_style {
+	REPORT_FUNCTION,	/* the innermost function, and one line of it */
+	REPORT_STACK,		/* with its callers */
+};
+
+/* Adds alike places up. The parts get sorted. 0 or -errno. */
+int report_group(const struct report *report, struct report_part *parts, size_t nr_parts,
+		 enum report_place_style style, struct report_groups *groups);
+void report_groups_fini(struct report_groups *groups);
+
+/* The parts of the blame, or of the waiting, for a row of locks, to be freed. 0 or -errno. */
+int report_blame_parts(const struct report *report, const struct report_rows *rows,
+		       const struct report_row *row, struct report_part **parts, size_t *nr);
+int report_wait_parts(const struct report *report, const struct report_rows *rows,
+		      const struct report_row *row, struct report_part **parts, size_t *nr);
+
+/* "f (file.c:12) < g (file.c:40)", to be freed. release_stack 0: none. NULL: out of memory. */
+char *report_place_text(const struct report *report, const struct report_part *part,
+			enum report_place_style style);
+/* Fills the part's process, site, and the stack of the node when the trace has it. */
+void report_node_place(const struct process *process, uint32_t node, uint64_t site,
+		       struct report_part *part);
+
+/* ---- report_text.c ---- */
+
+/* The report for people. 0 or -errno. */
+int report_text(const struct report *report, FILE *out);
+
+/* A sentence in the making: write to `out`, end it with report_paragraph(). */
+struct report_line {
+	FILE *out;
+	char *text;
+	size_t size;
+};
+/* A blank inside a line's text at which no line may end: "97" REPORT_GLUE "%". */
+#define REPORT_GLUE "\x1f"
+
+int report_line_begin(struct report_line *line);
+/*
+ * Prints the line escaped and broken to the report's width: `first` stands before it, and what
+ * follows is indented by as much. 0, or -ENOMEM.
+ */
+int report_paragraph(const struct report *report, FILE *out, const char *first,
+		     enum output_face face, struct report_line *line);
+void report_heading(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "4.10 s", "97 %" for sentences: glued, so that the unit stays with the number. */
+const char *report_time(char buf[OUTPUT_NUMBER], uint64_t ns);
+const char *report_percent(char buf[OUTPUT_NUMBER], double ratio);
+/* "" for one, "s" for others. */
+const char *report_plural(uint64_t count);
+/* "worker-3", "worker-3 and 1 other", "worker-3 and 5 others". */
+void report_put_threads(const struct report *report, FILE *out, uint32_t thread, uint32_t nr);
+/*
+ * Whole parts of 1000 of what each value is of total, rounded so that they sum up right (largest
+ * remainder). The values must not sum up to more than total. All 0 when total is.
+ */
+void report_permille(const uint64_t *values, size_t nr, uint64_t total, unsigned int *permille);
+
+int report_story(const struct report *report, FILE *out);
+/* Tells of unfinished waits and counts them. */
+int report_hangs(const struct report *report, FILE *out, size_t *nr);
+int report_tables(const struct report *report, FILE *out);
+
+/*
+ * One column of a ranked table. `cell` writes the text for one row, "" where there is nothing to
+ * say; `c` are the row's counters, or those of its readers or writers alone.
+ */
+struct report_column {
+	const char *title;
+	enum output_face (*cell)(const struct report *report, const struct report_row *row,
+				 const struct counters *c, char text[REPORT_CELL]);
+	bool optional;	/* left out when empty in all rows, and shown where there is room */
+	bool is_text;	/* aligned left */
+};
+const struct report_column *report_columns(enum report_by by, size_t *nr);
+int report_waits_and_holders(const struct report *report, FILE *out);
+int report_apart(const struct report *report, FILE *out);
+int report_coverage(const struct report *report, FILE *out);
+
+/* ---- report_facts.c ---- */
+
+/* Facts of the process, all zero when it has no reader. */
+const struct trace_header *report_header(const struct process *process);
+/* "exit 0", "signal 9", "running", "unknown". */
+const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER]);
+/* What JSON calls a loss, NULL: none of that number; and the words behind its count. */
+const char *report_loss_key(size_t loss);
+const char *report_loss_words(size_t loss);
+bool report_has_losses(const struct model *model);
+
+/* ---- for programs: report_json.c, report_csv.c ---- */
+
+int report_json(const struct report *report, FILE *out);
+int report_csv(const struct report *report, FILE *out);
+
+#endif
