@@ -200,7 +200,7 @@ static void print_help(const struct options *options)
 static int reject_unknown(const struct options *options, char *const *argv, int code)
 {
 	const char *word = argv[optind - 1] + strspn(argv[optind - 1], "-");
-	char name[WORD_MAX];
+	char name[WORD_MAX] = "";
 	struct nearest nearest = nearest_begin(name);
 
 	if (code >= ROW_CODE)
