@@ -132,7 +132,8 @@ static inline void fixture_check_sums(const struct model *model)
 			if (model->blames[k].lock == i)
 				sum += model->blames[k].wait_ns;
 		assert_int_equal(sum, lock->all.wait_ns);
-		wait_ns += lock->record->kind <= TRACE_KIND_SEM ? lock->all.wait_ns : 0;
+		if (lock->record->kind <= TRACE_KIND_SEM || lock->record->kind == TRACE_KIND_ONCE)
+			wait_ns += lock->all.wait_ns;
 	}
 	assert_int_equal(wait_ns, model->all.wait_ns);
 }
