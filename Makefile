@@ -79,6 +79,9 @@ help:
 	@echo 'install  into DESTDIR, PREFIX=/usr/local'
 	@echo 'clean    remove $(BUILD)/'
 
+demo: all
+	@scripts/demo.sh $(BUILD)
+
 # --- dependencies ---------------------------------------------------------------------------------
 
 # The goals that must work on a bare machine install what is missing, the others name it.
@@ -164,7 +167,7 @@ $(BUILD)/tests/%: tests/programs/%.cpp $(BUILD)/flags
 $(BUILD)/tests/%: tests/programs/%.rs
 	@mkdir -p $(@D)
 	$(call say,RUSTC,$<)
-	$(Q)rustc -O -g -o $@ $<
+	$(Q)MAKEFLAGS= rustc -O -g -o $@ $<
 
 # --- tests ----------------------------------------------------------------------------------------
 
