@@ -124,8 +124,8 @@ $(shim): $(preload_obj) $(exports)
 # --- the analyzer ---------------------------------------------------------------------------------
 
 # Expanded when a recipe runs, that is after the dependencies have been installed.
-dw_cflags = $(shell pkg-config --cflags libdw libelf)
-dw_libs = $(shell pkg-config --libs libdw libelf) -liberty
+dw_cflags = $(shell pkg-config --cflags libdw libelf 2>/dev/null)
+dw_libs = $(shell pkg-config --libs libdw libelf 2>/dev/null) -liberty
 analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
 sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
