@@ -105,6 +105,9 @@ uint64_t report_waits(const struct counters *c);
 uint64_t report_avg_wait_ns(const struct counters *c);
 /* a / b, 0 when b is. */
 double report_ratio(uint64_t a, uint64_t b);
+/* A thread's waiting is a part of its own life, a process's of its threads', others of all. */
+double report_wait_share(const struct report *report, enum report_by by,
+			 const struct report_row *row, const struct counters *c);
 double report_per_second(uint64_t count, uint64_t duration_ns);
 const char *report_kind_name(enum trace_kind kind);
 /* "?" for NULL. */
@@ -185,6 +188,8 @@ const char *report_time(char buf[OUTPUT_NUMBER], uint64_t ns);
 const char *report_percent(char buf[OUTPUT_NUMBER], double ratio);
 /* "" for one, "s" for others. */
 const char *report_plural(uint64_t count);
+/* Its name, "name (4711)" when another of its process has the same. */
+void report_put_thread(const struct report *report, FILE *out, const struct thread *thread);
 /* "worker-3", "worker-3 and 1 other", "worker-3 and 5 others". */
 void report_put_threads(const struct report *report, FILE *out, uint32_t thread, uint32_t nr);
 /*

@@ -84,17 +84,10 @@ static enum output_face face_of_share(double share)
 	return share > 0.1 ? OUTPUT_RED : share > 0.01 ? OUTPUT_YELLOW : OUTPUT_PLAIN;
 }
 
-/* A thread's waiting is a part of its own life, everything else of all threads'. */
 static double wait_share(const struct report *report, const struct report_row *row,
 			 const struct counters *c)
 {
-	const struct model *model = report->model;
-	uint64_t whole_ns = report->by == REPORT_BY_THREAD ? model->threads[row->index].lifetime_ns :
-			    report->by == REPORT_BY_PROCESS ?
-							     model->processes[row->index].thread_ns :
-							     model->thread_ns;
-
-	return report_ratio(c->wait_ns, whole_ns);
+	return report_wait_share(report, report->by, row, c);
 }
 
 CELL(cell_acquired)
@@ -313,7 +306,6 @@ static const struct report_column site_columns[] = {
 	{ "Hold p99", cell_hold_p99, true, false },
 	{ "Hold max", cell_hold_max, true, false },
 	{ "Hold sum", cell_hold, true, false },
-	{ "Per s", cell_frequency, true, false },
 	{ "Try fail", cell_try_failures, true, false },
 	{ "Timeouts", cell_timeouts, true, false },
 };

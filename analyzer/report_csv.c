@@ -73,16 +73,17 @@ static const char counter_fields[] =
 	"wait_avg_ns,wait_p50_ns,wait_p90_ns,wait_p99_ns,hold_ns,hold_max_ns,hold_p50_ns,"
 	"hold_p90_ns,hold_p99_ns,try_failures,timeouts,relocks";
 
-static void put_counters(FILE *out, const struct report *report, const struct counters *c)
+static void put_counters(FILE *out, const struct report *report, const struct report_row *row)
 {
 	const struct model *model = report->model;
+	const struct counters *c = row->all;
 
 	put_uint(out, c->acquired);
 	put_uint(out, c->contended);
 	fprintf(out, ",%.6g", report_ratio(c->contended, c->acquired));
 	fprintf(out, ",%.6g", report_per_second(c->acquired, model->duration_ns));
 	put_uint(out, c->wait_ns);
-	fprintf(out, ",%.6g", report_ratio(c->wait_ns, model->thread_ns));
+	fprintf(out, ",%.6g", report_wait_share(report, report->by, row, c));
 	put_uint(out, c->wait_max_ns);
 	put_uint(out, report_avg_wait_ns(c));
 	put_percentile(out, c->wait, 0.5);
@@ -204,6 +205,8 @@ static void put_tail(FILE *out, const struct report *report, const struct report
 static int put_name(FILE *out, const struct report *report, const struct report_row *row)
 {
 	const struct model *model = report->model;
+	const struct site *site;
+	struct report_part part = { 0 };
 	char *place;
 
 	switch (report->by) {
@@ -220,7 +223,11 @@ static int put_name(FILE *out, const struct report *report, const struct report_
 		put_text(out, model->classes[row->index].label);
 		return 0;
 	default:
-		place = report_row_label(report, REPORT_BY_SITE, row);
+		site = &model->sites[row->index];
+		part.process = site->process;
+		part.site = site->address;
+		part.stack = site->stack;
+		place = report_place_text(report, &part, REPORT_STACK);
 		if (!place)
 			return -ENOMEM;
 		put_text(out, place);
@@ -241,7 +248,7 @@ int report_csv(const struct report *report, FILE *out)
 	for (size_t i = 0; !err && i < rows.nr && i < report->top; i++) {
 		err = put_name(out, report, &rows.rows[i]);
 		put_head(out, report, &rows.rows[i]);
-		put_counters(out, report, rows.rows[i].all);
+		put_counters(out, report, &rows.rows[i]);
 		put_tail(out, report, &rows.rows[i]);
 		fputs("\r\n", out);
 	}

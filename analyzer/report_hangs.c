@@ -76,53 +76,73 @@ static bool get_hang(const struct report *report, const struct process *process,
 	return is_worth_telling(hang);
 }
 
-static const char *thread_name(const struct model *model, const struct process *process,
-			       uint32_t id)
-{
-	for (size_t i = 0; i < model->nr_threads; i++)
-		if (model->threads[i].process == process && model->threads[i].id == id)
-			return model->threads[i].name;
-	return "an unknown thread";
-}
-
-/* Only the kernel's number of the owner is known when it took the lock before the recording. */
-static const char *owner_name(const struct model *model, const struct hang *hang)
-{
-	for (size_t i = 0; hang->waiter->wait_owner && i < model->nr_threads; i++)
-		if (model->threads[i].process == hang->process &&
-		    model->threads[i].record->tid == hang->waiter->wait_owner)
-			return model->threads[i].name;
-	return NULL;
-}
-
-static int put_hang(const struct report *report, const struct hang *hang, FILE *out)
+static void put_thread(const struct report *report, const struct process *process, uint32_t id,
+		       FILE *out)
 {
 	const struct model *model = report->model;
-	const struct process *process = hang->process;
-	const char *owner = owner_name(model, hang);
-	struct report_part part = { .process = process };
-	char time[OUTPUT_NUMBER], *place;
 
-	fprintf(out, "%s still waits for %s", thread_name(model, process, hang->waiter->thread),
-		hang->lock->label);
-	if (hang->wait_ns)
-		fprintf(out, " since %s", report_time(time, hang->wait_ns));
-	if (!hang->holder) {
-		fprintf(out, "%s%s.", owner ? ", held by " : "", owner ? owner : "");
-		return 0;
+	for (size_t i = 0; i < model->nr_threads; i++) {
+		if (model->threads[i].process != process || model->threads[i].id != id)
+			continue;
+		report_put_thread(report, out, &model->threads[i]);
+		return;
 	}
+	fputs("an unknown thread", out);
+}
+
+/* Of an owner that took the lock before the recording only the kernel's number is known. */
+static void put_owner(const struct report *report, const struct hang *hang, FILE *out)
+{
+	const struct model *model = report->model;
+
+	for (size_t i = 0; hang->waiter->wait_owner && i < model->nr_threads; i++) {
+		const struct thread *thread = &model->threads[i];
+
+		if (thread->process != hang->process ||
+		    thread->record->tid != hang->waiter->wait_owner)
+			continue;
+		fputs(", held by ", out);
+		report_put_thread(report, out, thread);
+		return;
+	}
+}
+
+static int put_holder(const struct report *report, const struct hang *hang, FILE *out)
+{
+	const struct process *process = hang->process;
+	struct report_part part = { .process = process };
+	char *place;
+
 	report_node_place(process, hang->held->node,
 			  reader_code_address(process->reader, hang->held->site), &part);
 	place = report_place_text(report, &part, REPORT_FUNCTION);
 	if (!place)
 		return -ENOMEM;
-	fprintf(out, ", held by %s in %s.",
-		hang->holder == hang->waiter ?
-			"itself" :
-			thread_name(model, process, hang->holder->thread),
-		place);
+	fputs(", held by ", out);
+	if (hang->holder == hang->waiter)
+		fputs("itself", out);
+	else
+		put_thread(report, process, hang->holder->thread, out);
+	fprintf(out, " in %s", place);
 	free(place);
 	return 0;
+}
+
+static int put_hang(const struct report *report, const struct hang *hang, FILE *out)
+{
+	char time[OUTPUT_NUMBER];
+	int err = 0;
+
+	put_thread(report, hang->process, hang->waiter->thread, out);
+	fprintf(out, " still waits for %s", hang->lock->label);
+	if (hang->wait_ns)
+		fprintf(out, " after %s", report_time(time, hang->wait_ns));
+	if (hang->holder)
+		err = put_holder(report, hang, out);
+	else
+		put_owner(report, hang, out);
+	fputc('.', out);
+	return err;
 }
 
 static int tell_hang(const struct report *report, const struct hang *hang, FILE *out)

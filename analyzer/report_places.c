@@ -41,18 +41,27 @@ static void put_frame(FILE *out, const struct frame *frame, int last_line)
 		fprintf(out, " (%s:%d)", report_base_name(frame->file), frame->line);
 }
 
-/* Where threads and programs begin: the same below every stack, so it says nothing. */
+/*
+ * Where threads and programs begin: the same below every stack, so it says nothing. Names that
+ * end in '*' are beginnings of names.
+ */
 static bool is_bottom(const struct frame *frame)
 {
 	static const char *const names[] = {
 		"start_thread", "clone", "clone3", "__clone", "__clone3", "_start",
 		"__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main",
-		"execute_native_thread_routine",
+		"execute_native_thread_routine", "__invoke_impl<*", "__invoke<*", "std::__invoke*",
+		"std::thread::_*", "_M_invoke*", "_M_run*",
 	};
 
-	for (size_t i = 0; frame->function && i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(frame->function, names[i]) == 0)
+	for (size_t i = 0; frame->function && i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t length = strlen(names[i]);
+
+		if (names[i][length - 1] == '*' ?
+			    strncmp(frame->function, names[i], length - 1) == 0 :
+			    strcmp(frame->function, names[i]) == 0)
 			return true;
+	}
 	return false;
 }
 

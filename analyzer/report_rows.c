@@ -37,6 +37,21 @@ double report_ratio(uint64_t a, uint64_t b)
 	return b ? (double)a / (double)b : 0;
 }
 
+double report_wait_share(const struct report *report, enum report_by by,
+			 const struct report_row *row, const struct counters *c)
+{
+	const struct model *model = report->model;
+
+	switch (by) {
+	case REPORT_BY_THREAD:
+		return report_ratio(c->wait_ns, model->threads[row->index].lifetime_ns);
+	case REPORT_BY_PROCESS:
+		return report_ratio(c->wait_ns, model->processes[row->index].thread_ns);
+	default:
+		return report_ratio(c->wait_ns, model->thread_ns);
+	}
+}
+
 double report_per_second(uint64_t count, uint64_t duration_ns)
 {
 	return report_ratio(count, duration_ns) * 1e9;
@@ -311,6 +326,25 @@ static char *with_process(const struct model *model, const struct process *proce
 	return text;
 }
 
+static char *thread_label(const struct report *report, const struct thread *thread)
+{
+	struct report_line line;
+	char *label;
+
+	if (report_line_begin(&line) < 0)
+		return NULL;
+	report_put_thread(report, line.out, thread);
+	if (fclose(line.out) != 0) {
+		free(line.text);
+		return NULL;
+	}
+	for (char *p = line.text; (p = strchr(p, REPORT_GLUE[0])) != NULL;)
+		*p = ' ';
+	label = with_process(report->model, thread->process, line.text);
+	free(line.text);
+	return label;
+}
+
 static char *class_label(const struct lock_class *class)
 {
 	char *text;
@@ -328,7 +362,7 @@ static char *site_label(const struct report *report, const struct site *site)
 		.process = site->process, .site = site->address, .stack = site->stack
 	};
 
-	return report_place_text(report, &part, REPORT_STACK);
+	return report_place_text(report, &part, REPORT_FUNCTION);
 }
 
 char *report_row_label(const struct report *report, enum report_by by, const struct report_row *row)
@@ -340,8 +374,7 @@ char *report_row_label(const struct report *report, enum report_by by, const str
 		return with_process(model, model->locks[row->index].process,
 				    model->locks[row->index].label);
 	case REPORT_BY_THREAD:
-		return with_process(model, model->threads[row->index].process,
-				    model->threads[row->index].name);
+		return thread_label(report, &model->threads[row->index]);
 	case REPORT_BY_SITE:
 		return site_label(report, &model->sites[row->index]);
 	case REPORT_BY_PROCESS:

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define GAP 2		/* of table.c, between columns */
-#define WIDE 100	/* from here on names get NAME_MAX, below NAME_MIN columns */
+#define WIDE 100	/* from here on locks' names get NAME_MAX, below NAME_MIN columns */
 #define NAME_MIN 21
 #define NAME_CUT 16	/* in further tables: the first has it whole */
 #define NAME_MAX 40
@@ -47,19 +47,22 @@ static bool add_line(struct lines *lines, const struct report_row *row, const st
 }
 
 /*
- * "mutex created in make_cache (cache.c:41)" begins with what all nameless locks have in common;
- * where names get little room, only the place is left of it.
+ * "mutex created in make_cache (cache.c:41)": where names get little room, only the place is left of
+ * a nameless class, and of "mutex 0x7f..10 created in ..." only what tells it from the others.
  */
 static char *row_name(const struct report *report, const struct report_row *row)
 {
 	static const char *const verbs[] = { " created in ", " first used in " };
+	bool is_short = row->kind && report->width < WIDE && !report->wide;
 	char *label = report_row_label(report, report->by, row);
 
-	for (size_t i = 0; label && row->kind && report->width < WIDE && i < 2; i++) {
-		const char *verb = strstr(label, verbs[i]);
+	for (size_t i = 0; label && is_short && i < 2; i++) {
+		char *verb = strstr(label, verbs[i]), *place = verb ? verb + strlen(verbs[i]) : NULL;
 
-		if (verb)
-			memmove(label, verb + strlen(verbs[i]), strlen(verb + strlen(verbs[i])) + 1);
+		if (verb && report->by == REPORT_BY_LOCK)
+			*verb = '\0';
+		else if (verb)
+			memmove(label, place, strlen(place) + 1);
 	}
 	return label;
 }
@@ -108,7 +111,10 @@ static size_t column_width(const struct report *report, const struct lines *line
 static size_t name_width(const struct report *report, const struct lines *lines, bool is_first)
 {
 	size_t width = strlen("Lock");
-	size_t most = report->width >= WIDE ? NAME_MAX : is_first ? NAME_MIN : NAME_CUT;
+	bool is_locks = report->by == REPORT_BY_CLASS || report->by == REPORT_BY_LOCK;
+	size_t most = report->width >= WIDE || !is_locks ? NAME_MAX :
+		      is_first				 ? NAME_MIN :
+							   NAME_CUT;
 
 	for (size_t i = 0; i < lines->nr; i++) {
 		size_t columns = utf8_columns(lines->lines[i].label);

@@ -128,10 +128,29 @@ const char *report_plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
+static bool has_namesake(const struct model *model, const struct thread *thread)
+{
+	for (size_t i = 0; i < model->nr_threads; i++) {
+		const struct thread *other = &model->threads[i];
+
+		if (other != thread && other->process == thread->process &&
+		    strcmp(other->name, thread->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void report_put_thread(const struct report *report, FILE *out, const struct thread *thread)
+{
+	fputs(thread->name, out);
+	if (has_namesake(report->model, thread))
+		fprintf(out, REPORT_GLUE "(%u)", thread->record->tid);
+}
+
 void report_put_threads(const struct report *report, FILE *out, uint32_t thread, uint32_t nr)
 {
 	if (thread < report->model->nr_threads)
-		fputs(report->model->threads[thread].name, out);
+		report_put_thread(report, out, &report->model->threads[thread]);
 	else
 		fputs("an unknown thread", out);
 	if (nr > 1)

@@ -11,8 +11,10 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/report.h"
+#include "tests/lib/tracegen.h"
 
 /* ---- a server with three locks ---- */
 
@@ -422,6 +424,66 @@ static void every_view_is_told(void **state)
 	check_has(report_csv, "cache_mu,cache_mu,mutex,1,0,0x1000,0,1000,10,");
 }
 
+/* ---- a trace of a killed program ---- */
+
+/* Holds `held`, and since 3 ms waits for `wanted`. */
+static void make_stuck(struct tracegen *g, const char *name, uint32_t held, uint64_t address,
+		       uint32_t wanted)
+{
+	uint32_t slot = tracegen_slot(g, tracegen_thread(g, name, 0));
+	struct trace_slot *state = tracegen_slot_state(g, slot);
+
+	state->held[0] = (struct trace_held){
+		.lock = address, .node = held, .since = TRACEGEN_START_TICKS + MS,
+		.mode = TRACE_HOW_LOCK | TRACE_KIND_MUTEX << 8,
+	};
+	state->wait_since = TRACEGEN_START_TICKS + 2 * MS;
+	state->wait_node = wanted;
+}
+
+static void write_deadlock(const char *path)
+{
+	struct tracegen *g = tracegen_new();
+	uint32_t a = tracegen_lock(g, TRACE_KIND_MUTEX, 0x1000);
+	uint32_t b = tracegen_lock(g, TRACE_KIND_MUTEX, 0x2000);
+	uint32_t node_a = tracegen_node(g, 0, a, 0x401000, TRACE_HOW_LOCK);
+	uint32_t node_b = tracegen_node(g, 0, b, 0x402000, TRACE_HOW_LOCK);
+	uint32_t node_ab = tracegen_node(g, node_a, b, 0x403000, TRACE_HOW_LOCK);
+	uint32_t node_ba = tracegen_node(g, node_b, a, 0x404000, TRACE_HOW_LOCK);
+
+	tracegen_name(g, TRACE_NAME_LOCK, a, "A");
+	tracegen_name(g, TRACE_NAME_LOCK, b, "B");
+	make_stuck(g, "T1", node_a, 0x1000, node_ab);
+	make_stuck(g, "T2", node_b, 0x2000, node_ba);
+	tracegen_write(g, path);
+	tracegen_free(g);
+}
+
+static void a_deadlock_comes_first(void **state)
+{
+	char path[] = "/tmp/lockprof-report-XXXXXX", error[200];
+	struct model *dead = model_new();
+	struct reader *reader;
+	char *text;
+
+	(void)state;
+	assert_int_equal(close(mkstemp(path)), 0);
+	write_deadlock(path);
+	assert_int_equal(reader_open(&reader, path, error, sizeof(error)), 0);
+	assert_int_equal(model_add(dead, reader, NULL), 0);
+	assert_int_equal(model_finish(dead), 0);
+	unlink(path);
+	report.model = dead;
+	report.frames = model_frames;
+	text = told(report_text);
+	if (!strstr(text, " !  T1 still waits for B") || !strstr(text, "held by T2 in") ||
+	    !strstr(text, " !  T2 still waits for A") || !strstr(text, "held by T1 in"))
+		fail_msg("no deadlock in:\n%s", text);
+	assert_true(strstr(text, "still waits") < strstr(text, "acquisition"));
+	free(text);
+	model_free(dead);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +505,7 @@ int main(void)
 		cmocka_unit_test_setup(whole_report_in_order, setup),
 		cmocka_unit_test_setup(short_report_is_short, setup),
 		cmocka_unit_test_setup(every_view_is_told, setup),
+		cmocka_unit_test_setup(a_deadlock_comes_first, setup),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
