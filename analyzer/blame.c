@@ -35,6 +35,11 @@ void track_free(struct track *track)
 	free(track);
 }
 
+static bool same_blame(const struct hold *a, const struct hold *b)
+{
+	return a->thread == b->thread && a->node == b->node && a->stack == b->stack;
+}
+
 static void charge_to(struct pass *pass, uint32_t lock, const struct wait *wait,
 		      const struct hold *hold, uint64_t ticks)
 {
@@ -50,12 +55,14 @@ static void charge_to(struct pass *pass, uint32_t lock, const struct wait *wait,
 	row->mark = wait->number;
 }
 
-/* Charges [begin, end) of the wait to the first nr holds of the track. */
+/* Charges [begin, end) of the wait to the first nr holds of the track; runs of a kind at once. */
 static void charge(struct pass *pass, uint32_t lock, const struct wait *wait, size_t nr,
 		   uint64_t begin, uint64_t end)
 {
 	const struct track *track = pass->tracks[lock];
+	const struct hold *run = NULL;
 	uint64_t free_end = end;	/* what is later is charged already, or nobody's */
+	uint64_t run_ticks = 0;
 
 	if (begin < wait->charged)
 		begin = wait->charged;
@@ -66,11 +73,19 @@ static void charge(struct pass *pass, uint32_t lock, const struct wait *wait, si
 
 		if (hold->thread == wait->thread || (hold->shared && wait->shared))
 			continue;
-		if (from < to)
-			charge_to(pass, lock, wait, hold, to - from);
 		if (from < free_end)
 			free_end = from;
+		if (from >= to)
+			continue;
+		if (run && !same_blame(run, hold)) {
+			charge_to(pass, lock, wait, run, run_ticks);
+			run_ticks = 0;
+		}
+		run = hold;
+		run_ticks += to - from;
 	}
+	if (run)
+		charge_to(pass, lock, wait, run, run_ticks);
 }
 
 /* ---- the holds of a lock ---- */
@@ -153,6 +168,10 @@ static void add_hold(struct pass *pass, uint32_t lock, const struct hold *hold)
 		check_skew(pass, track, hold);
 	if (track->nr_holds && track->nr_holds == track->cap_holds)
 		make_room(pass, lock);
+	if (track->nr_holds < track->cap_holds) {
+		track->holds[track->nr_holds++] = *hold;
+		return;
+	}
 	holds = pass_push(pass, track->holds, &track->nr_holds, &track->cap_holds, sizeof(*holds));
 	if (!holds)
 		return;

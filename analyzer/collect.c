@@ -431,7 +431,7 @@ static uint64_t share_next(struct share *share, uint64_t ticks)
 	return share->ns - before;
 }
 
-/* Semaphores have owners only while they are used like a mutex. */
+/* A semaphore has owners only where it is used like a mutex: one token, given back by its taker. */
 static bool has_owner(const struct pass *pass, uint32_t lock, const struct lock *row)
 {
 	switch (row->record->kind) {
@@ -440,8 +440,8 @@ static bool has_owner(const struct pass *pass, uint32_t lock, const struct lock 
 	case TRACE_KIND_SPIN:
 		return true;
 	case TRACE_KIND_SEM:
-		return !(row->record->flags & TRACE_LOCK_COUNTING) && row->all.held &&
-		       !(pass->lock_facts[lock] & PASS_TOKENS);
+		return !(row->record->flags & TRACE_LOCK_COUNTING) && row->record->value <= 1 &&
+		       row->all.held && !(pass->lock_facts[lock] & PASS_TOKENS);
 	default:
 		return false;
 	}

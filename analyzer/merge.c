@@ -5,7 +5,7 @@
  * Every event is folded when it is decoded, whatever its time: sums know no order. Only what needs
  * the other threads (waits, and holds of locks that somebody waited for) waits in its stream's
  * queue until no other stream can bring anything earlier. The stream that was decoded least far is
- * always the next to be decoded, a few KiB at a time, so that the queues stay short however long
+ * always the next to be decoded, 2 KiB at a time, so that the queues stay in the cache however long
  * the trace is.
  *
  * Holds of locks that nobody ever waited for do not take part: most locks of a program are like
@@ -18,7 +18,7 @@
 
 #include "pass.h"
 
-#define SLICE_BYTES 8192
+#define SLICE_BYTES 2048
 
 enum { DECODED, HEAD };	/* what a heap sorts by */
 
@@ -84,27 +84,33 @@ static void heap_pop(struct heap *heap)
 
 /* ---- one stream ---- */
 
-static void queue_push(struct pass *pass, struct stream *s, const struct pass_event *event)
+/* Makes room for one more event in the queue. False when out of memory. */
+static bool queue_grow(struct pass *pass, struct stream *s)
 {
-	struct pass_event *to;
+	struct pass_event *queue;
 
-	if (s->nr == s->capacity && s->head) {
+	if (s->head) {
 		s->nr -= s->head;
 		memmove(s->queue, s->queue + s->head, s->nr * sizeof(*s->queue));
 		s->head = 0;
+		return true;
 	}
-	if (s->nr == s->capacity) {
-		to = pass_push(pass, s->queue, &s->nr, &s->capacity, sizeof(*to));
-		if (!to)
-			return;
-		s->queue = to;
-		s->nr--;
-	}
-	to = &s->queue[s->nr++];
-	*to = *event;
+	queue = pass_push(pass, s->queue, &s->nr, &s->capacity, sizeof(*queue));
+	if (!queue)
+		return false;
+	s->queue = queue;
+	s->nr--;
+	return true;
+}
+
+static inline void queue_push(struct pass *pass, struct stream *s, const struct pass_event *event)
+{
+	if (s->nr == s->capacity && !queue_grow(pass, s))
+		return;
 	if (s->latest < event->ticks && event->ticks < UINT64_MAX)
 		s->latest = event->ticks;
-	to->ticks = s->latest;
+	s->queue[s->nr] = *event;
+	s->queue[s->nr++].ticks = s->latest;
 }
 
 static void set_thread(struct pass *pass, struct stream *s, uint64_t thread)

@@ -107,18 +107,11 @@ static void arena_unpages(void *pages, size_t size)
 
 /* ---- the pass's view of the dictionary ---- */
 
-struct track *pass_track(struct pass *pass, uint32_t lock)
+struct track *pass_new_track(struct pass *pass, uint32_t lock)
 {
-	if (!pass->tracks[lock]) {
-		pass->tracks[lock] = calloc(1, sizeof(struct track));
-		pass->failed |= !pass->tracks[lock];
-	}
+	pass->tracks[lock] = calloc(1, sizeof(struct track));
+	pass->failed |= !pass->tracks[lock];
 	return pass->tracks[lock];
-}
-
-uint32_t pass_kind(const struct pass *pass, uint32_t lock)
-{
-	return pass->locks[lock] ? pass->locks[lock]->kind : (uint32_t)TRACE_KIND_MUTEX;
 }
 
 /* An array of nr items gets one more, zeroed. Returns false when out of memory. */

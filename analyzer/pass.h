@@ -142,12 +142,22 @@ struct pass {
  * NULL: out of memory, which is noted.
  */
 void *pass_push(struct pass *pass, void *array, size_t *nr, size_t *capacity, size_t size);
-struct track *pass_track(struct pass *pass, uint32_t lock);
+struct track *pass_new_track(struct pass *pass, uint32_t lock);
 uint64_t pass_ns(const struct pass *pass, uint64_t ticks);
 /* A lock, and a node, that the trace lacks. 0 when out of memory. */
 uint32_t pass_new_lock(struct pass *pass, uint64_t address, uint32_t kind);
 uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint32_t mode);
-uint32_t pass_kind(const struct pass *pass, uint32_t lock);
+
+/* The track of a lock, made when it is new. NULL: out of memory. */
+static inline struct track *pass_track(struct pass *pass, uint32_t lock)
+{
+	return pass->tracks[lock] ? pass->tracks[lock] : pass_new_track(pass, lock);
+}
+
+static inline uint32_t pass_kind(const struct pass *pass, uint32_t lock)
+{
+	return pass->locks[lock] ? pass->locks[lock]->kind : (uint32_t)TRACE_KIND_MUTEX;
+}
 
 static inline uint32_t pass_node_id(const struct pass *pass, uint64_t node)
 {

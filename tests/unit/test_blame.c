@@ -127,27 +127,31 @@ static void test_deadlock_at_the_end(void **state)
 	model_free(m);
 }
 
-/* A semaphore that others post has no owner: its waits stay, its blame goes. */
+/* A semaphore that others post, or of several tokens, has no owner: waits stay, blame goes. */
 static void test_semaphore(void **state)
 {
-	for (int counting = 0; counting < 2; counting++) {
+	enum { LIKE_A_LOCK, POSTED, TWO_TOKENS };
+
+	for (int kind = LIKE_A_LOCK; kind <= TWO_TOKENS; kind++) {
 		struct world w = world_new(TRACE_KIND_SEM, 2);
 		uint64_t none = 0;
 		struct model *m;
 
 		(void)state;
 		fixture_acquire(w.g, w.slot[0], w.node[0], 100, 100, 0, 0);
-		if (counting)
+		if (kind == POSTED)
 			tracegen_event(w.g, w.slot[0], TRACE_EV_POST,
 				       tracegen_node(w.g, 0, w.lock, 1, TRACE_HOW_WAKE), 250, &none);
+		((struct trace_lock *)tracegen_find(w.g, TRACE_REC_LOCK, w.lock))->value =
+			kind == TWO_TOKENS ? 2 : 1;
 		fixture_wait(w.g, w.slot[1], w.node[1], 150, 0);
 		fixture_acquire(w.g, w.slot[1], w.node[1], 200, 10, 50, 0);
 		tracegen_end(w.g, 1000, 0);
 		m = fixture_model(w.g);
-		assert_int_equal(m->locks[0].lock_like, !counting);
-		assert_int_equal(m->locks[0].unattributed_ns, counting ? 50 : 0);
-		assert_int_equal(m->nr_blames, !counting);
-		assert_int_equal(m->locks[0].all.wakes, counting);
+		assert_int_equal(m->locks[0].lock_like, kind == LIKE_A_LOCK);
+		assert_int_equal(m->locks[0].unattributed_ns, kind == LIKE_A_LOCK ? 0 : 50);
+		assert_int_equal(m->nr_blames, kind == LIKE_A_LOCK);
+		assert_int_equal(m->locks[0].all.wakes, kind == POSTED);
 		fixture_check_sums(m);
 		model_free(m);
 	}
