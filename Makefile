@@ -181,6 +181,10 @@ $(BUILD)/asan/unit/%: $(BUILD)/asan/obj/analyzer/tests/unit/%.o $(asan_unit_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lcmocka -lm
 
+# The one part of the shim that is tested on its own.
+$(BUILD)/unit/test_unwind: $(BUILD)/obj/analyzer/preload/unwind.o
+$(BUILD)/asan/unit/test_unwind: $(BUILD)/asan/obj/analyzer/preload/unwind.o
+
 # TESTS="tests/cases/x.case ..." runs only these.
 check: all $(units) $(asan_units) $(BUILD)/asan/lockprof $(programs) $(rust_programs)
 	@BUILD=$(BUILD) tests/run $(TESTS)
