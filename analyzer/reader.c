@@ -299,16 +299,19 @@ out_said:
 
 void reader_close(struct reader *reader)
 {
-	struct reader_vector *vector[] = { &reader->names,   &reader->stats,   &reader->hists,
-					   &reader->slots,   &reader->owned,   &reader->chunks,
-					   &reader->streams, &reader->damages, &reader->pools };
-
 	if (!reader)
 		return;
 	for (size_t i = 0; i < reader->pools.nr; i++)
 		free(((char **)reader->pools.item)[i]);
-	for (size_t i = 0; i < sizeof(vector) / sizeof(*vector); i++)
-		free(vector[i]->item);
+	free(reader->pools.item);
+	free(reader->names.item);
+	free(reader->stats.item);
+	free(reader->hists.item);
+	free(reader->slots.item);
+	free(reader->owned.item);
+	free(reader->chunks.item);
+	free(reader->streams.item);
+	free(reader->damages.item);
 	free(reader->thread.record);
 	free(reader->lock.record);
 	free(reader->node.record);
