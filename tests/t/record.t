@@ -80,7 +80,7 @@ if [ ! -e empty.trace ]; then
 fi
 
 # Signals: TERM goes on to the program, INT is the program's own affair.
-$record -o s.trace sh -c 'trap "exit 5" TERM; echo up >up; while :; do sleep 0.1; done' &
+$record -o s.trace sh -c 'trap "exit 5" TERM; echo up >up; while :; do sleep 0.1; done' 2>err &
 pid=$!
 while [ ! -e up ]; do sleep 0.05; done
 kill -TERM $pid
