@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_TOP 20
-#define SHORT_TOP 5
-#define DEFAULT_DETAILS 3
+#define DEFAULT_TOP	  20
+#define SHORT_TOP	  5
+#define DEFAULT_DETAILS	  3
 #define PROGRESS_AFTER_NS 500000000
 
 struct arguments {
@@ -173,8 +173,8 @@ int cmd_report(int argc, char **argv)
 	const struct option_row rows[] = {
 		{ "key", 'k', OPTION_CHOICE, &arguments.key, "KEY", "sort by this (wait_total)",
 		  report_key_words },
-		{ "by", 0, OPTION_CHOICE, &arguments.by, "WHAT", "what a row of the table is (class)",
-		  report_by_words },
+		{ "by", 0, OPTION_CHOICE, &arguments.by, "WHAT",
+		  "what a row of the table is (class)", report_by_words },
 		{ "top", 'n', OPTION_COUNT, &arguments.top, "N", "rows of each table (20)", NULL },
 		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL, "all rows", NULL },
 		{ "short", 's', OPTION_FLAG, &arguments.is_short, NULL,

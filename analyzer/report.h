@@ -48,7 +48,7 @@ enum report_by {
 };
 extern const char *const report_by_words[];
 
-#define REPORT_ALL SIZE_MAX
+#define REPORT_ALL  SIZE_MAX
 #define REPORT_CELL 48 /* bytes of a cell's text */
 
 /* model_frames(), or a test's own. */
@@ -59,11 +59,11 @@ struct report {
 	const struct model *model;
 	enum report_key key;
 	enum report_by by;
-	size_t top;		/* rows of the ranked table, or REPORT_ALL */
-	size_t details;		/* locks whose waiters and holders are shown */
+	size_t top;	/* rows of the ranked table, or REPORT_ALL */
+	size_t details; /* locks whose waiters and holders are shown */
 	bool is_short;
 	bool whole_stacks;
-	bool wide;		/* all columns side by side, whatever the width is */
+	bool wide; /* all columns side by side, whatever the width is */
 	size_t width;
 	report_frames_fn frames;
 };
@@ -74,11 +74,11 @@ struct report {
 struct report_row {
 	size_t index;
 	const struct counters *all;
-	const struct counters *read, *write;	/* NULL but for reader-writer locks */
-	enum trace_kind kind;			/* 0: not a lock */
+	const struct counters *read, *write; /* NULL but for reader-writer locks */
+	enum trace_kind kind;		     /* 0: not a lock */
 	uint32_t nr_locks, nr_threads;
-	uint32_t max_waiters;			/* UINT32_MAX: unknown */
-	uint64_t owner_changes;			/* UINT64_MAX: unknown */
+	uint32_t max_waiters;	/* UINT32_MAX: unknown */
+	uint64_t owner_changes; /* UINT64_MAX: unknown */
 	uint64_t unattributed_ns;
 };
 
@@ -86,7 +86,7 @@ struct report_rows {
 	enum report_by by;
 	struct report_row *rows;
 	size_t nr;
-	struct counters *sums;	/* of processes; owned */
+	struct counters *sums; /* of processes; owned */
 	size_t nr_sums;
 };
 
@@ -94,9 +94,17 @@ struct report_rows {
 int report_rows_init(struct report_rows *rows, const struct report *report, enum report_by by);
 void report_rows_fini(struct report_rows *rows);
 /* The row's name, to be freed; NULL: out of memory. Not escaped. */
-char *report_row_label(const struct report *report, enum report_by by, const struct report_row *row);
-/* Whether waiting for this lock is contention: mutex, rwlock, spin lock, semaphore used as a lock. */
+char *report_row_label(const struct report *report, enum report_by by,
+		       const struct report_row *row);
+/* Whether waiting for this lock is contention: mutex, rwlock, spin lock, semaphore used as a lock.
+ */
 bool report_lock_contends(const struct lock *lock);
+/* Over all such locks, which is less than model.all: that has the signalling semaphores, too. */
+struct report_totals {
+	size_t nr_locks; /* that were taken */
+	uint64_t acquired, contended, wait_ns, hold_ns;
+};
+struct report_totals report_totals(const struct model *model);
 bool report_row_has_lock(const struct report *report, const struct report_rows *rows,
 			 const struct report_row *row, uint32_t lock);
 
@@ -120,26 +128,26 @@ struct report_part {
 	const struct process *process;
 	uint64_t site;
 	uint32_t stack, release_stack;
-	uint32_t thread;	/* the holder; of waiters unknown: UINT32_MAX */
+	uint32_t thread; /* the holder; of waiters unknown: UINT32_MAX */
 	uint64_t waits, wait_ns, wait_max_ns;
-	size_t group;		/* filled by report_group() */
+	size_t group; /* filled by report_group() */
 };
 
 struct report_group {
-	char *text;		/* owned; not escaped. NULL: the many small ones, added up */
+	char *text; /* owned; not escaped. NULL: the many small ones, added up */
 	uint64_t waits, wait_ns, wait_max_ns;
-	uint32_t thread, nr_threads;	/* the one with most time, and how many there are */
+	uint32_t thread, nr_threads; /* the one with most time, and how many there are */
 	uint64_t thread_ns;
 };
 
 struct report_groups {
-	struct report_group *groups;	/* most time first; the one without text is last */
+	struct report_group *groups; /* most time first; the one without text is last */
 	size_t nr;
 };
 
 enum report_place_style {
-	REPORT_FUNCTION,	/* the innermost function, and one line of it */
-	REPORT_STACK,		/* with its callers */
+	REPORT_FUNCTION, /* the innermost function, and one line of it */
+	REPORT_STACK,	 /* with its callers */
 };
 
 /* Adds alike places up. The parts get sorted. 0 or -errno. */
@@ -211,8 +219,8 @@ struct report_column {
 	const char *title;
 	enum output_face (*cell)(const struct report *report, const struct report_row *row,
 				 const struct counters *c, char text[REPORT_CELL]);
-	bool optional;	/* left out when empty in all rows, and shown where there is room */
-	bool is_text;	/* aligned left */
+	bool optional; /* left out when empty in all rows, and shown where there is room */
+	bool is_text;  /* aligned left */
 };
 const struct report_column *report_columns(enum report_by by, size_t *nr);
 int report_waits_and_holders(const struct report *report, FILE *out);

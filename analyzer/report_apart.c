@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ROWS 5
+#define MOST_ROWS  5
 #define SHORT_JOIN 0.001 /* of the duration: the joined thread had ended, or nearly */
 
 /* Rows of one of the model's arrays, most waiting first. */
@@ -62,9 +62,9 @@ static const char *thread_name(const struct model *model, uint32_t thread)
 /* ---- conditions ---- */
 
 static const struct table_column cond_columns[] = {
-	{ "Condition", TABLE_LEFT, true },   { "Waits", TABLE_RIGHT, false },
-	{ "Waited", TABLE_RIGHT, false },    { "Signals", TABLE_RIGHT, false },
-	{ "Unheard", TABLE_RIGHT, false },   { "Tail sum", TABLE_RIGHT, false },
+	{ "Condition", TABLE_LEFT, true },  { "Waits", TABLE_RIGHT, false },
+	{ "Waited", TABLE_RIGHT, false },   { "Signals", TABLE_RIGHT, false },
+	{ "Unheard", TABLE_RIGHT, false },  { "Tail sum", TABLE_RIGHT, false },
 	{ "Tail max", TABLE_RIGHT, false },
 };
 
@@ -96,8 +96,8 @@ static int add_cond(const struct report *report, struct table *table, size_t i)
 /* ---- barriers ---- */
 
 static const struct table_column barrier_columns[] = {
-	{ "Barrier", TABLE_LEFT, true },       { "Rounds", TABLE_RIGHT, false },
-	{ "Waited", TABLE_RIGHT, false },      { "max", TABLE_RIGHT, false },
+	{ "Barrier", TABLE_LEFT, true },	{ "Rounds", TABLE_RIGHT, false },
+	{ "Waited", TABLE_RIGHT, false },	{ "max", TABLE_RIGHT, false },
 	{ "For the last", TABLE_RIGHT, false }, { "Most often last", TABLE_LEFT, false },
 };
 
@@ -187,9 +187,9 @@ static bool has_lock(const struct model *model, size_t i, enum trace_kind kind, 
 }
 
 static const struct table_column sem_columns[] = {
-	{ "Semaphore", TABLE_LEFT, true },  { "Taken", TABLE_RIGHT, false },
-	{ "Waits", TABLE_RIGHT, false },    { "Waited", TABLE_RIGHT, false },
-	{ "max", TABLE_RIGHT, false },	    { "Posts", TABLE_RIGHT, false },
+	{ "Semaphore", TABLE_LEFT, true },	{ "Taken", TABLE_RIGHT, false },
+	{ "Waits", TABLE_RIGHT, false },	{ "Waited", TABLE_RIGHT, false },
+	{ "max", TABLE_RIGHT, false },		{ "Posts", TABLE_RIGHT, false },
 	{ "Tries failed", TABLE_RIGHT, false },
 };
 

@@ -10,10 +10,10 @@
 
 #include <string.h>
 
-#define CELL(name)                                                                            \
-	static enum output_face name(const struct report *report __attribute__((unused)),     \
-				     const struct report_row *row __attribute__((unused)),    \
-				     const struct counters *c __attribute__((unused)),        \
+#define CELL(name)                                                                         \
+	static enum output_face name(const struct report *report __attribute__((unused)),  \
+				     const struct report_row *row __attribute__((unused)), \
+				     const struct counters *c __attribute__((unused)),     \
 				     char text[REPORT_CELL])
 
 #define MOST_DIGITS 99999999ull
@@ -253,8 +253,7 @@ CELL(cell_end)
 {
 	char end[OUTPUT_NUMBER];
 
-	snprintf(text, REPORT_CELL, "%s",
-		 report_end(&report->model->processes[row->index], end));
+	snprintf(text, REPORT_CELL, "%s", report_end(&report->model->processes[row->index], end));
 	return OUTPUT_PLAIN;
 }
 
@@ -296,18 +295,12 @@ static const struct report_column thread_columns[] = {
 };
 
 static const struct report_column site_columns[] = {
-	{ "Lock", cell_site_lock, false, true },
-	{ "Acquired", cell_acquired, false, false },
-	{ "Cont%", cell_contention, false, false },
-	{ "Wait", cell_wait, false, false },
-	{ "Hold p50", cell_hold_p50, false, false },
-	{ "Max wait", cell_wait_max, true, false },
-	{ "Wait%", cell_share, true, false },
-	{ "Hold p99", cell_hold_p99, true, false },
-	{ "Hold max", cell_hold_max, true, false },
-	{ "Hold sum", cell_hold, true, false },
-	{ "Try fail", cell_try_failures, true, false },
-	{ "Timeouts", cell_timeouts, true, false },
+	{ "Lock", cell_site_lock, false, true },	{ "Acquired", cell_acquired, false, false },
+	{ "Cont%", cell_contention, false, false },	{ "Wait", cell_wait, false, false },
+	{ "Hold p50", cell_hold_p50, false, false },	{ "Max wait", cell_wait_max, true, false },
+	{ "Wait%", cell_share, true, false },		{ "Hold p99", cell_hold_p99, true, false },
+	{ "Hold max", cell_hold_max, true, false },	{ "Hold sum", cell_hold, true, false },
+	{ "Try fail", cell_try_failures, true, false }, { "Timeouts", cell_timeouts, true, false },
 };
 
 static const struct report_column process_columns[] = {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define DAMAGES_MAX 10
-#define BARE_MAX 8 /* modules without debug information that are named */
+#define BARE_MAX    8 /* modules without debug information that are named */
 
 static int print_note(const struct report *report, FILE *out, struct report_line *line)
 {
@@ -27,19 +27,20 @@ static bool has_damages(const struct model *model)
 static int print_seen(const struct report *report, FILE *out)
 {
 	const struct model *model = report->model;
+	uint64_t acquired = report_totals(model).acquired;
 	struct report_line line;
 
 	if (report_line_begin(&line) < 0)
 		return -ENOMEM;
 	fprintf(line.out, "Coverage: %llu" REPORT_GLUE "acquisition%s, %zu" REPORT_GLUE "thread%s",
-		(unsigned long long)model->all.acquired, report_plural(model->all.acquired),
-		model->nr_threads, report_plural(model->nr_threads));
+		(unsigned long long)acquired, report_plural(acquired), model->nr_threads,
+		report_plural(model->nr_threads));
 	if (model->nr_processes > 1)
 		fprintf(line.out, ", %zu" REPORT_GLUE "processes", model->nr_processes);
 	fputs(model->has_events ? "" : "; statistics, no single events", line.out);
-	fputs(report_has_losses(model) ? "; something was lost:" :
-	      has_damages(model)       ? "; part of the file could not be read:" :
-					 "; nothing was lost.",
+	fputs(report_has_losses(model) ? "; something was lost:"
+	      : has_damages(model)     ? "; part of the file could not be read:"
+				       : "; nothing was lost.",
 	      line.out);
 	return report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 }
@@ -117,9 +118,8 @@ static int print_damages(const struct report *report, const struct process *proc
 
 		if (report_line_begin(&line) < 0)
 			return -ENOMEM;
-		fprintf(line.out, "%s is damaged at offset %llu: %s",
-			reader_path(process->reader), (unsigned long long)damage->offset,
-			damage->text);
+		fprintf(line.out, "%s is damaged at offset %llu: %s", reader_path(process->reader),
+			(unsigned long long)damage->offset, damage->text);
 		err = print_note(report, out, &line);
 	}
 	if (nr > DAMAGES_MAX)
@@ -182,8 +182,7 @@ static void find_bare(const struct report *report, struct bare_modules *bare)
 		struct report_part part = { 0 };
 		struct frame frame;
 
-		report_node_place(model->locks[wait->lock].process, wait->node, wait->site,
-				  &part);
+		report_node_place(model->locks[wait->lock].process, wait->node, wait->site, &part);
 		if (report->frames(part.process, wait->stack ? wait->stack : part.stack, part.site,
 				   false, &frame, 1) > 0)
 			add_bare(bare, &frame);

@@ -37,11 +37,14 @@ static const struct {
 	[TRACE_LOSS_DEPTH] = { "depth", "holds were not timed: too many locks were held at once" },
 	[TRACE_LOSS_NODES] = { "nodes", "acquisitions were counted without their place: there were "
 					"too many different ones" },
-	[TRACE_LOSS_THREADS] = { "threads", "threads were not recorded: there was no room for them" },
+	[TRACE_LOSS_THREADS] = { "threads",
+				 "threads were not recorded: there was no room for them" },
 	[TRACE_LOSS_EVENTS] = { "events", "events were dropped: no room, or the disk was full" },
-	[TRACE_LOSS_STACKS] = { "stacks", "stacks were not taken: the thread's own stack was tiny or "
-					  "unknown" },
-	[TRACE_LOSS_LATE] = { "late", "calls came after the end of their thread or of the process" },
+	[TRACE_LOSS_STACKS] = { "stacks",
+				"stacks were not taken: the thread's own stack was tiny or "
+				"unknown" },
+	[TRACE_LOSS_LATE] = { "late",
+			      "calls came after the end of their thread or of the process" },
 	[TRACE_LOSS_RECORDS] = { "records", "names of threads, locks or stacks found no room" },
 };
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define LONG_WAIT_NS 10000000 /* unfinished waits shorter than this are everyday */
-#define TOLD_HANGS 5
+#define TOLD_HANGS   5
 
 /* A wait that the recording saw begin and not end. */
 struct hang {

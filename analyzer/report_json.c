@@ -20,8 +20,8 @@ static void put_stack(struct json *json, const struct report *report,
 		      const struct report_part *part)
 {
 	struct frame frames[MAX_FRAMES];
-	size_t nr = report->frames(part->process, part->stack, part->site, true, frames,
-				   MAX_FRAMES);
+	size_t nr =
+		report->frames(part->process, part->stack, part->site, true, frames, MAX_FRAMES);
 
 	json_array_begin(json, "stack");
 	for (size_t i = 0; i < nr; i++) {
@@ -191,17 +191,19 @@ static uint64_t count_nodes(const struct model *model)
 
 static void put_run(struct json *json, const struct model *model)
 {
+	struct report_totals totals = report_totals(model);
+
 	json_object_begin(json, "run");
 	json_uint(json, "duration_ns", model->duration_ns);
 	json_uint(json, "thread_ns", model->thread_ns);
 	json_uint(json, "threads", model->nr_threads);
 	json_uint(json, "locks", model->nr_locks);
 	json_uint(json, "nodes", count_nodes(model));
-	json_uint(json, "acquisitions", model->all.acquired);
-	json_uint(json, "contended", model->all.contended);
-	json_uint(json, "wait_ns", model->all.wait_ns);
-	json_double(json, "wait_share", report_ratio(model->all.wait_ns, model->thread_ns));
-	json_uint(json, "hold_ns", model->all.hold_ns);
+	json_uint(json, "acquisitions", totals.acquired);
+	json_uint(json, "contended", totals.contended);
+	json_uint(json, "wait_ns", totals.wait_ns);
+	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
+	json_uint(json, "hold_ns", totals.hold_ns);
 	json_string(json, "mode", model->has_events ? "trace" : "profile");
 	put_losses(json, model);
 	put_coverage(json, model);
@@ -214,12 +216,12 @@ static const struct {
 	uint32_t flag;
 	const char *word;
 } lock_flags[] = {
-	{ TRACE_LOCK_RECURSIVE, "recursive" },	 { TRACE_LOCK_ERRORCHECK, "errorcheck" },
-	{ TRACE_LOCK_ADAPTIVE, "adaptive" },	 { TRACE_LOCK_ROBUST, "robust" },
-	{ TRACE_LOCK_PSHARED, "pshared" },	 { TRACE_LOCK_INHERIT, "prio_inherit" },
-	{ TRACE_LOCK_PROTECT, "prio_protect" },	 { TRACE_LOCK_WRITER_PREF, "writer_preferred" },
-	{ TRACE_LOCK_DESTROYED, "destroyed" },	 { TRACE_LOCK_RECYCLED, "recycled" },
-	{ TRACE_LOCK_COUNTING, "counting" },	 { TRACE_LOCK_INITIALISED, "initialised" },
+	{ TRACE_LOCK_RECURSIVE, "recursive" },	{ TRACE_LOCK_ERRORCHECK, "errorcheck" },
+	{ TRACE_LOCK_ADAPTIVE, "adaptive" },	{ TRACE_LOCK_ROBUST, "robust" },
+	{ TRACE_LOCK_PSHARED, "pshared" },	{ TRACE_LOCK_INHERIT, "prio_inherit" },
+	{ TRACE_LOCK_PROTECT, "prio_protect" }, { TRACE_LOCK_WRITER_PREF, "writer_preferred" },
+	{ TRACE_LOCK_DESTROYED, "destroyed" },	{ TRACE_LOCK_RECYCLED, "recycled" },
+	{ TRACE_LOCK_COUNTING, "counting" },	{ TRACE_LOCK_INITIALISED, "initialised" },
 };
 
 static void put_flags(struct json *json, uint32_t flags)
@@ -304,9 +306,9 @@ static void put_sites(struct json *json, const struct report *report, uint32_t l
 	json_array_begin(json, "sites");
 	for (size_t i = first; i < model->nr_sites && model->sites[i].lock == lock; i++) {
 		const struct site *site = &model->sites[i];
-		struct report_part part = {
-			.process = site->process, .site = site->address, .stack = site->stack
-		};
+		struct report_part part = { .process = site->process,
+					    .site = site->address,
+					    .stack = site->stack };
 
 		json_object_begin(json, NULL);
 		put_stack(json, report, &part);

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define FOLDED_FRAMES 3
-#define MAX_FRAMES 128
-#define MAX_NAMED 64 /* places of one lock that get a text */
+#define MAX_FRAMES    128
+#define MAX_NAMED     64 /* places of one lock that get a text */
 
 const char *report_base_name(const char *path)
 {
@@ -48,18 +48,30 @@ static void put_frame(FILE *out, const struct frame *frame, int last_line)
 static bool is_bottom(const struct frame *frame)
 {
 	static const char *const names[] = {
-		"start_thread", "clone", "clone3", "__clone", "__clone3", "_start",
-		"__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main",
-		"execute_native_thread_routine", "__invoke_impl<*", "__invoke<*", "std::__invoke*",
-		"std::thread::_*", "_M_invoke*", "_M_run*",
+		"start_thread",
+		"clone",
+		"clone3",
+		"__clone",
+		"__clone3",
+		"_start",
+		"__libc_start_main",
+		"__libc_start_main_impl",
+		"__libc_start_call_main",
+		"execute_native_thread_routine",
+		"__invoke_impl<*",
+		"__invoke<*",
+		"std::__invoke*",
+		"std::thread::_*",
+		"_M_invoke*",
+		"_M_run*",
 	};
 
 	for (size_t i = 0; frame->function && i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t length = strlen(names[i]);
 
-		if (names[i][length - 1] == '*' ?
-			    strncmp(frame->function, names[i], length - 1) == 0 :
-			    strcmp(frame->function, names[i]) == 0)
+		if (names[i][length - 1] == '*'
+			    ? strncmp(frame->function, names[i], length - 1) == 0
+			    : strcmp(frame->function, names[i]) == 0)
 			return true;
 	}
 	return false;
@@ -170,8 +182,7 @@ int report_wait_parts(const struct report *report, const struct report_rows *row
 
 		if (!report_row_has_lock(report, rows, row, wait->lock))
 			continue;
-		report_node_place(model->locks[wait->lock].process, wait->node, wait->site,
-				  part);
+		report_node_place(model->locks[wait->lock].process, wait->node, wait->site, part);
 		if (wait->stack)
 			part->stack = wait->stack;
 		part->thread = UINT32_MAX;
@@ -279,8 +290,8 @@ static int by_wait(const void *a, const void *b)
 {
 	const struct report_part *x = a, *y = b;
 
-	return x->wait_ns != y->wait_ns ? compare_u64(y->wait_ns, x->wait_ns) :
-					  compare_u64(x->group, y->group);
+	return x->wait_ns != y->wait_ns ? compare_u64(y->wait_ns, x->wait_ns)
+					: compare_u64(x->group, y->group);
 }
 
 /* A function's name and file, without the line that follows the last colon. */
@@ -291,7 +302,8 @@ static size_t identity_length(const char *text, enum report_place_style style)
 	return colon ? (size_t)(colon - text) : strlen(text);
 }
 
-/* Takes text over. Index of the group that reads like it, a new one's if none; SIZE_MAX: no memory. */
+/* Takes text over. Index of the group that reads like it, a new one's if none; SIZE_MAX: no memory.
+ */
 static size_t group_named(struct report_groups *groups, char *text, enum report_place_style style)
 {
 	size_t length;

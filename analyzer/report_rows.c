@@ -15,8 +15,8 @@
 #include <string.h>
 
 const char *const report_key_words[] = {
-	"acquired", "contended", "wait_total", "wait_max", "avg_wait", "hold_total", "hold_max",
-	NULL,
+	"acquired", "contended",  "wait_total", "wait_max",
+	"avg_wait", "hold_total", "hold_max",	NULL,
 };
 const char *const report_by_words[] = { "class", "lock", "thread", "site", "process", NULL };
 
@@ -86,6 +86,24 @@ bool report_lock_contends(const struct lock *lock)
 	default:
 		return false;
 	}
+}
+
+struct report_totals report_totals(const struct model *model)
+{
+	struct report_totals totals = { 0 };
+
+	for (size_t i = 0; i < model->nr_locks; i++) {
+		const struct lock *lock = &model->locks[i];
+
+		if (!report_lock_contends(lock))
+			continue;
+		totals.nr_locks += lock->all.acquired > 0;
+		totals.acquired += lock->all.acquired;
+		totals.contended += lock->all.contended;
+		totals.wait_ns += lock->all.wait_ns;
+		totals.hold_ns += lock->all.hold_ns;
+	}
+	return totals;
 }
 
 static bool was_used(const struct counters *c)
@@ -171,9 +189,9 @@ static int collect_classes(struct report_rows *rows, const struct model *model)
 static void collect_threads(struct report_rows *rows, const struct model *model)
 {
 	for (size_t i = 0; i < model->nr_threads; i++)
-		rows->rows[rows->nr++] = (struct report_row){
-			.index = i, .all = &model->threads[i].all, .nr_threads = 1
-		};
+		rows->rows[rows->nr++] = (struct report_row){ .index = i,
+							      .all = &model->threads[i].all,
+							      .nr_threads = 1 };
 }
 
 static void collect_sites(struct report_rows *rows, const struct model *model)
@@ -196,8 +214,7 @@ static int collect_processes(struct report_rows *rows, const struct model *model
 	if (!rows->sums)
 		return -ENOMEM;
 	for (size_t i = 0; i < model->nr_processes; i++)
-		rows->rows[rows->nr++] =
-			(struct report_row){ .index = i, .all = &rows->sums[i] };
+		rows->rows[rows->nr++] = (struct report_row){ .index = i, .all = &rows->sums[i] };
 	for (size_t i = 0; !err && i < model->nr_threads; i++) {
 		unsigned int number = model->threads[i].process->number;
 
@@ -309,8 +326,8 @@ void report_rows_fini(struct report_rows *rows)
 bool report_row_has_lock(const struct report *report, const struct report_rows *rows,
 			 const struct report_row *row, uint32_t lock)
 {
-	return rows->by == REPORT_BY_LOCK ? lock == row->index :
-					    report->model->locks[lock].class == row->index;
+	return rows->by == REPORT_BY_LOCK ? lock == row->index
+					  : report->model->locks[lock].class == row->index;
 }
 
 /* Two processes can have locks and threads of one name. */
@@ -358,9 +375,9 @@ static char *class_label(const struct lock_class *class)
 
 static char *site_label(const struct report *report, const struct site *site)
 {
-	struct report_part part = {
-		.process = site->process, .site = site->address, .stack = site->stack
-	};
+	struct report_part part = { .process = site->process,
+				    .site = site->address,
+				    .stack = site->stack };
 
 	return report_place_text(report, &part, REPORT_FUNCTION);
 }

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLD_LOCKS 3
-#define LITTLE_WAITING 0.001  /* of the threads' time */
-#define HOT_LOCK 0.1	      /* of the threads' time */
-#define SMALL_LOCK 0.01	      /* of all waiting: below it a lock is no story */
-#define SECOND_HOLDER 0.1     /* of the lock's waiting: above it the second place is told, too */
+#define TOLD_LOCKS     3
+#define LITTLE_WAITING 0.001 /* of the threads' time */
+#define HOT_LOCK       0.1   /* of the threads' time */
+#define SMALL_LOCK     0.01  /* of all waiting: below it a lock is no story */
+#define SECOND_HOLDER  0.1   /* of the lock's waiting: above it the second place is told, too */
 
 /* ---- who waited for it ---- */
 
@@ -73,8 +73,8 @@ static void put_waited(const struct report *report, const struct report_rows *ro
 	else
 		fputs("Threads", out);
 	fprintf(out, " waited %s for %s (", report_time(time, row->all->wait_ns),
-		rows->by == REPORT_BY_LOCK ? model->locks[row->index].label :
-					     model->classes[row->index].label);
+		rows->by == REPORT_BY_LOCK ? model->locks[row->index].label
+					   : model->classes[row->index].label);
 	if (row->nr_locks > 1)
 		fprintf(out, "%u" REPORT_GLUE "locks, ", row->nr_locks);
 	if (waits == 1)
@@ -145,54 +145,64 @@ static int tell_lock(const struct report *report, const struct report_rows *rows
 
 /* ---- all of them ---- */
 
-static void put_counts(const struct model *model, size_t nr_locks, FILE *out)
+static void put_counts(const struct report_totals *totals, FILE *out)
 {
-	fprintf(out, "%llu acquisition%s of %zu lock%s", (unsigned long long)model->all.acquired,
-		report_plural(model->all.acquired), nr_locks, report_plural(nr_locks));
+	fprintf(out, "%llu acquisition%s of %zu lock%s", (unsigned long long)totals->acquired,
+		report_plural(totals->acquired), totals->nr_locks, report_plural(totals->nr_locks));
 }
 
-static size_t count_used_locks(const struct model *model)
+static void put_waiting(const struct model *model, const struct report_totals *totals, FILE *out)
 {
-	size_t nr = 0;
+	double share = report_ratio(totals->wait_ns, model->thread_ns);
+	char time[OUTPUT_NUMBER], all[OUTPUT_NUMBER], percent[OUTPUT_NUMBER];
 
-	for (size_t i = 0; i < model->nr_locks; i++)
-		nr += report_lock_contends(&model->locks[i]) && model->locks[i].all.acquired;
-	return nr;
+	report_time(time, totals->wait_ns);
+	report_percent(percent, share);
+	if (share < LITTLE_WAITING) {
+		fprintf(out, "Little waiting: %s in all, %s of the threads' time, in ", time,
+			percent);
+		put_counts(totals, out);
+		fprintf(out, " (%llu contended).", (unsigned long long)totals->contended);
+		return;
+	}
+	fprintf(out, "Waiting for locks took %s, %s of the threads' %s. There were ", time, percent,
+		report_time(all, model->thread_ns));
+	put_counts(totals, out);
+	fprintf(out, ", %s of them contended.",
+		report_percent(percent, report_ratio(totals->contended, totals->acquired)));
+}
+
+static bool has_other_waits(const struct model *model)
+{
+	return model->all.acquired || model->nr_conds || model->nr_barriers || model->nr_futexes ||
+	       model->nr_joins;
 }
 
 static void put_summary(const struct model *model, bool hangs, FILE *out)
 {
-	double share = report_ratio(model->all.wait_ns, model->thread_ns);
-	size_t nr_locks = count_used_locks(model);
-	char time[OUTPUT_NUMBER], all[OUTPUT_NUMBER], percent[OUTPUT_NUMBER];
+	struct report_totals totals = report_totals(model);
 
-	report_time(time, model->all.wait_ns);
-	report_percent(percent, share);
-	if (!model->all.acquired && !model->all.wait_ns) {
-		fputs("No use of a lock was recorded.", out);
-	} else if (!model->all.wait_ns) {
+	if (totals.wait_ns) {
+		put_waiting(model, &totals, out);
+	} else if (totals.acquired) {
 		fprintf(out, "No %sthread had to wait for a lock: ", hangs ? "other " : "");
-		put_counts(model, nr_locks, out);
+		put_counts(&totals, out);
 		fputc('.', out);
-	} else if (share < LITTLE_WAITING) {
-		fprintf(out, "Little waiting: %s in all, %s of the threads' time, in ", time,
-			percent);
-		put_counts(model, nr_locks, out);
-		fprintf(out, " (%llu contended).", (unsigned long long)model->all.contended);
-	} else {
-		fprintf(out, "Waiting for locks took %s, %s of the threads' %s. There were ", time,
-			percent, report_time(all, model->thread_ns));
-		put_counts(model, nr_locks, out);
-		fprintf(out, ", %s of them contended.",
-			report_percent(percent,
-				       report_ratio(model->all.contended, model->all.acquired)));
+	} else if (!hangs) {
+		fputs("No use of a lock was recorded", out);
+		fputs(has_other_waits(model)
+			      ? "; what else made threads wait is below."
+			      : ". A preloaded library cannot see the locks of static programs, of Go, nor "
+				"those that a program makes itself.",
+		      out);
 	}
 }
 
 static int tell_locks(const struct report *report, FILE *out)
 {
 	const struct model *model = report->model;
-	bool little = report_ratio(model->all.wait_ns, model->thread_ns) < LITTLE_WAITING;
+	uint64_t wait_ns = report_totals(model).wait_ns;
+	bool little = report_ratio(wait_ns, model->thread_ns) < LITTLE_WAITING;
 	struct report by_wait = *report;
 	struct report_rows rows;
 	int err;
@@ -203,7 +213,7 @@ static int tell_locks(const struct report *report, FILE *out)
 	for (size_t i = 0; !err && i < rows.nr && i < (little ? 1 : TOLD_LOCKS); i++) {
 		char first[8];
 
-		if (report_ratio(rows.rows[i].all->wait_ns, model->all.wait_ns) < SMALL_LOCK)
+		if (report_ratio(rows.rows[i].all->wait_ns, wait_ns) < SMALL_LOCK)
 			break;
 		snprintf(first, sizeof(first), " %zu. ", i + 1);
 		err = tell_lock(&by_wait, &rows, &rows.rows[i], first, out);
@@ -216,12 +226,13 @@ static int tell_why_no_blame(const struct report *report, FILE *out)
 {
 	struct report_line line;
 
-	if (report->model->has_events || !report->model->all.wait_ns)
+	if (report->model->has_events || !report_totals(report->model).wait_ns)
 		return 0;
 	if (report_line_begin(&line) < 0)
 		return -ENOMEM;
 	fputs("Who held the locks meanwhile is not known: statistics alone were recorded (mode "
-	      "profile). A recording in mode trace tells.", line.out);
+	      "profile). A recording in mode trace tells.",
+	      line.out);
 	return report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 }
 

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2		/* of table.c, between columns */
-#define WIDE 100	/* from here on locks' names get NAME_MAX, below NAME_MIN columns */
-#define NAME_MIN 21
-#define NAME_CUT 16	/* in further tables: the first has it whole */
-#define NAME_MAX 40
+#define GAP	    2	/* of table.c, between columns */
+#define WIDE	    100 /* from here on locks' names get NAME_MAX, below NAME_MIN columns */
+#define NAME_MIN    21
+#define NAME_CUT    16 /* in further tables: the first has it whole */
+#define NAME_MAX    40
 #define MAX_COLUMNS 24
 
 /* A printed row: the row itself, or the readers or writers of the one before. */
@@ -47,8 +47,8 @@ static bool add_line(struct lines *lines, const struct report_row *row, const st
 }
 
 /*
- * "mutex created in make_cache (cache.c:41)": where names get little room, only the place is left of
- * a nameless class, and of "mutex 0x7f..10 created in ..." only what tells it from the others.
+ * "mutex created in make_cache (cache.c:41)": where names get little room, only the place is left
+ * of a nameless class, and of "mutex 0x7f..10 created in ..." only what tells it from the others.
  */
 static char *row_name(const struct report *report, const struct report_row *row)
 {
@@ -57,7 +57,8 @@ static char *row_name(const struct report *report, const struct report_row *row)
 	char *label = report_row_label(report, report->by, row);
 
 	for (size_t i = 0; label && is_short && i < 2; i++) {
-		char *verb = strstr(label, verbs[i]), *place = verb ? verb + strlen(verbs[i]) : NULL;
+		char *verb = strstr(label, verbs[i]),
+		     *place = verb ? verb + strlen(verbs[i]) : NULL;
 
 		if (verb && report->by == REPORT_BY_LOCK)
 			*verb = '\0';
@@ -112,9 +113,9 @@ static size_t name_width(const struct report *report, const struct lines *lines,
 {
 	size_t width = strlen("Lock");
 	bool is_locks = report->by == REPORT_BY_CLASS || report->by == REPORT_BY_LOCK;
-	size_t most = report->width >= WIDE || !is_locks ? NAME_MAX :
-		      is_first				 ? NAME_MIN :
-							   NAME_CUT;
+	size_t most = report->width >= WIDE || !is_locks ? NAME_MAX
+		      : is_first			 ? NAME_MIN
+							 : NAME_CUT;
 
 	for (size_t i = 0; i < lines->nr; i++) {
 		size_t columns = utf8_columns(lines->lines[i].label);
@@ -173,8 +174,7 @@ static void add_cells(const struct report *report, struct table *table, const st
 
 	table_cell(table, OUTPUT_PLAIN, "%s", line->label);
 	for (size_t i = 0; i < nr_chosen; i++) {
-		enum output_face face =
-			chosen[i]->cell(report, line->row, line->counters, text);
+		enum output_face face = chosen[i]->cell(report, line->row, line->counters, text);
 
 		table_cell(table, face, "%s", text);
 	}
@@ -207,14 +207,14 @@ static int print_slice(const struct report *report, FILE *out, const struct line
 }
 
 static const char *const row_nouns[] = { "lock", "lock", "thread", "call site", "process" };
-static const char *const row_plurals[] = { "locks", "locks", "threads", "call sites",
-					   "processes" };
+static const char *const row_plurals[] = { "locks", "locks", "threads", "call sites", "processes" };
 
 static void print_heading(const struct report *report, FILE *out, size_t shown, size_t nr)
 {
 	static const char *const ranks[] = {
-		"acquisitions", "contended acquisitions", "waiting time", "longest wait",
-		"average wait", "hold time",		  "longest hold",
+		"acquisitions", "contended acquisitions", "waiting time",
+		"longest wait", "average wait",		  "hold time",
+		"longest hold",
 	};
 	const char *nouns = row_plurals[report->by];
 
@@ -263,8 +263,8 @@ int report_tables(const struct report *report, FILE *out)
 		err = print_slices(report, out, &lines);
 		if (!err && shown < rows.nr && !report->is_short)
 			fprintf(out, "... and %zu more %s: --all shows them.\n", rows.nr - shown,
-				rows.nr - shown == 1 ? row_nouns[report->by] :
-						       row_plurals[report->by]);
+				rows.nr - shown == 1 ? row_nouns[report->by]
+						     : row_plurals[report->by]);
 	}
 	if (!err)
 		lines_fini(&lines);

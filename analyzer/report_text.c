@@ -223,7 +223,8 @@ static void put_mode(const struct process *process, FILE *out)
 	if (header->events & TRACE_EVENT_SIZE_CAP)
 		fputs("mode trace until the size limit, then profile", out);
 	else
-		fprintf(out, "mode" REPORT_GLUE "%s", header->mode == TRACE_MODE_PROFILE ? "profile" : "trace");
+		fprintf(out, "mode" REPORT_GLUE "%s",
+			header->mode == TRACE_MODE_PROFILE ? "profile" : "trace");
 }
 
 static unsigned int count_threads(const struct model *model, const struct process *process)

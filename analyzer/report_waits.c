@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LISTED 4
-#define SMALL 0.005 /* of a lock's waiting: not listed, if it is not all there is */
-#define SMALL_LOCK 0.01 /* of all waiting: told only on demand */
-#define SHARE 32 /* bytes of "   97.0%  " and the most that its format could make */
+#define LISTED	   4
+#define SMALL	   0.005 /* of a lock's waiting: not listed, if it is not all there is */
+#define SMALL_LOCK 0.01	 /* of all waiting: told only on demand */
+#define SHARE	   32	 /* bytes of "   97.0%  " and the most that its format could make */
 
 /* The first groups, then the rest as one, then what no group explains. */
 struct shares {
@@ -21,7 +21,7 @@ struct shares {
 	unsigned int permille[LISTED + 2];
 	size_t nr_listed;
 };
-#define REST LISTED
+#define REST	    LISTED
 #define UNEXPLAINED (LISTED + 1)
 
 static void count_shares(struct shares *shares, const struct report_groups *groups,
@@ -104,8 +104,7 @@ static int print_waiters(const struct report *report, FILE *out, const struct re
 
 	if (groups->nr == 0)
 		return 0;
-	count_shares(&shares, groups, total_ns,
-		     total_ns > known_ns ? total_ns - known_ns : 0);
+	count_shares(&shares, groups, total_ns, total_ns > known_ns ? total_ns - known_ns : 0);
 	fputs("  Waiting\n", out);
 	for (size_t i = 0; !err && i < shares.nr_listed; i++) {
 		char *text;
@@ -115,8 +114,8 @@ static int print_waiters(const struct report *report, FILE *out, const struct re
 		err = print_share(report, out, shares.permille[i], text);
 		free(text);
 	}
-	return err ? err :
-		     print_rest(report, out, &shares, "in other places", "in places not recorded");
+	return err ? err
+		   : print_rest(report, out, &shares, "in other places", "in places not recorded");
 }
 
 static int print_holders(const struct report *report, FILE *out, const struct report_row *row,
@@ -129,8 +128,8 @@ static int print_holders(const struct report *report, FILE *out, const struct re
 	fprintf(out, "  While %s held by\n", row->nr_locks > 1 ? "they were" : "it was");
 	for (size_t i = 0; !err && i < shares.nr_listed; i++)
 		err = print_holder(report, out, shares.permille[i], &groups->groups[i]);
-	return err ? err :
-		     print_rest(report, out, &shares, "others, or in other places",
+	return err ? err
+		   : print_rest(report, out, &shares, "others, or in other places",
 				"nobody: hand-off and scheduling");
 }
 
@@ -195,26 +194,26 @@ static int print_lock(const struct report *report, FILE *out, const struct repor
 
 int report_waits_and_holders(const struct report *report, FILE *out)
 {
+	uint64_t all_ns = report_totals(report->model).wait_ns;
 	struct report by_wait = *report;
 	struct report_rows rows;
 	int err;
 
-	if (!report->model->all.wait_ns)
+	if (!all_ns)
 		return 0;
 	by_wait.key = REPORT_WAIT_TOTAL;
 	err = report_rows_init(&rows, &by_wait,
 			       report->by == REPORT_BY_LOCK ? REPORT_BY_LOCK : REPORT_BY_CLASS);
 	if (err)
 		return err;
-	if (rows.nr > 0 && rows.rows[0].all->wait_ns)
-		report_heading(out, "%s", report->model->has_events ?
-					    "Who waited where, and who held the lock" :
-					    "Who waited where");
+	report_heading(out, "%s",
+		       report->model->has_events ? "Who waited where, and who held the lock"
+						 : "Who waited where");
 	for (size_t i = 0; !err && i < rows.nr && i < report->details; i++) {
 		uint64_t wait_ns = rows.rows[i].all->wait_ns;
 
 		if (!wait_ns || (i > 0 && report->details != REPORT_ALL &&
-				 report_ratio(wait_ns, report->model->all.wait_ns) < SMALL_LOCK))
+				 report_ratio(wait_ns, all_ns) < SMALL_LOCK))
 			break;
 		err = print_lock(&by_wait, out, &rows, &rows.rows[i]);
 	}

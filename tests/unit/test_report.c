@@ -18,7 +18,7 @@
 
 /* ---- a server with three locks ---- */
 
-#define MS 1000000ull
+#define MS     1000000ull
 #define SECOND 1000000000ull
 
 enum { CACHE_MU, STATS_MU, TABLE_LOCK, NR_LOCKS };
@@ -61,25 +61,33 @@ static void make_lock(size_t i, char *label, enum trace_kind kind)
 {
 	lock_records[i] = (struct trace_lock){ .kind = kind, .address = 0x1000 + i };
 	locks[i] = (struct lock){
-		.process = &process, .id = (uint32_t)i + 1, .record = &lock_records[i],
-		.name = label, .label = label, .class = (uint32_t)i, .nr_threads = 3,
+		.process = &process,
+		.id = (uint32_t)i + 1,
+		.record = &lock_records[i],
+		.name = label,
+		.label = label,
+		.class = (uint32_t)i,
+		.nr_threads = 3,
 	};
-	classes[i] = (struct lock_class){ .label = label, .kind = kind, .nr_locks = 1,
-					  .nr_threads = 3 };
+	classes[i] =
+		(struct lock_class){ .label = label, .kind = kind, .nr_locks = 1, .nr_threads = 3 };
 }
 
 static void make_thread(size_t i, char *name)
 {
 	thread_records[i].tid = 100 + (uint32_t)i;
-	threads[i] = (struct thread){ .process = &process, .id = (uint32_t)i + 1,
-				      .record = &thread_records[i], .name = name,
+	threads[i] = (struct thread){ .process = &process,
+				      .id = (uint32_t)i + 1,
+				      .record = &thread_records[i],
+				      .name = name,
 				      .lifetime_ns = 10 * SECOND };
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	process = (struct process){ .exe = "/usr/bin/server", .duration_ns = 10 * SECOND,
+	process = (struct process){ .exe = "/usr/bin/server",
+				    .duration_ns = 10 * SECOND,
 				    .thread_ns = 30 * SECOND };
 	make_thread(FLUSHER, (char *)"flusher");
 	make_thread(WORKER_1, (char *)"worker-1");
@@ -90,15 +98,28 @@ static int setup(void **state)
 	memset(blames, 0, sizeof(blames));
 	memset(wait_stacks, 0, sizeof(wait_stacks));
 	model = (struct model){
-		.nr_processes = 1, .nr_locks = NR_LOCKS, .nr_classes = NR_LOCKS,
-		.nr_threads = NR_THREADS, .processes = &process, .locks = locks,
-		.classes = classes, .threads = threads, .blames = blames,
-		.wait_stacks = wait_stacks, .duration_ns = 10 * SECOND,
-		.thread_ns = 30 * SECOND, .has_events = true,
+		.nr_processes = 1,
+		.nr_locks = NR_LOCKS,
+		.nr_classes = NR_LOCKS,
+		.nr_threads = NR_THREADS,
+		.processes = &process,
+		.locks = locks,
+		.classes = classes,
+		.threads = threads,
+		.blames = blames,
+		.wait_stacks = wait_stacks,
+		.duration_ns = 10 * SECOND,
+		.thread_ns = 30 * SECOND,
+		.has_events = true,
 	};
 	report = (struct report){
-		.model = &model, .key = REPORT_WAIT_TOTAL, .by = REPORT_BY_CLASS, .top = 20,
-		.details = 3, .width = 80, .frames = fake_frames,
+		.model = &model,
+		.key = REPORT_WAIT_TOTAL,
+		.by = REPORT_BY_CLASS,
+		.top = 20,
+		.details = 3,
+		.width = 80,
+		.frames = fake_frames,
 	};
 	return 0;
 }
@@ -106,9 +127,13 @@ static int setup(void **state)
 static void use_lock(size_t i, uint64_t acquired, uint64_t contended, uint64_t wait_ns)
 {
 	struct counters c = {
-		.acquired = acquired, .contended = contended, .wait_ns = wait_ns,
-		.wait_max_ns = contended ? wait_ns / contended : 0, .held = acquired,
-		.hold_ns = acquired * 1000, .hold_max_ns = 2000,
+		.acquired = acquired,
+		.contended = contended,
+		.wait_ns = wait_ns,
+		.wait_max_ns = contended ? wait_ns / contended : 0,
+		.held = acquired,
+		.hold_ns = acquired * 1000,
+		.hold_max_ns = 2000,
 	};
 
 	locks[i].all = classes[i].all = c;
@@ -125,7 +150,8 @@ static void blame_on(size_t lock, size_t thread, uint64_t site, uint64_t wait_ns
 {
 	blames[model.nr_blames++] = (struct blame){ .lock = (uint32_t)lock,
 						    .holder = (uint32_t)thread,
-						    .holder_site = site, .waits = 1,
+						    .holder_site = site,
+						    .waits = 1,
 						    .wait_ns = wait_ns };
 }
 
@@ -186,10 +212,11 @@ static void several_waiters_and_hand_off(void **state)
 	wait_in(WORKER_2, 3 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 3880 * MS);
 	unattributed(CACHE_MU, 120 * MS);
-	check_has(report_story,
-		  " 1. worker-2 and 1 other waited 4.00 s for cache_mu (10 times, at worst 400 ms),\n"
-		  "    97 % of it while flusher held it in flush_all (server.c:20); 3.0 % was\n"
-		  "    hand-off and scheduling.\n");
+	check_has(
+		report_story,
+		" 1. worker-2 and 1 other waited 4.00 s for cache_mu (10 times, at worst 400 ms),\n"
+		"    97 % of it while flusher held it in flush_all (server.c:20); 3.0 % was\n"
+		"    hand-off and scheduling.\n");
 }
 
 static void waiters_of_two_locks_are_not_guessed(void **state)
@@ -213,9 +240,10 @@ static void two_places_and_many_holders(void **state)
 	blame_on(CACHE_MU, WORKER_1, 10, 1 * SECOND);
 	blame_on(CACHE_MU, WORKER_2, 11, 2 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 1 * SECOND);
-	check_has(report_story,
-		  "75 % of it\n    while worker-2 and 1 other held it in get (server.c:11) and 25 % "
-		  "while\n    flusher held it in flush_all (server.c:20).\n");
+	check_has(
+		report_story,
+		"75 % of it\n    while worker-2 and 1 other held it in get (server.c:11) and 25 % "
+		"while\n    flusher held it in flush_all (server.c:20).\n");
 }
 
 static void nobody_held_it(void **state)
@@ -223,7 +251,8 @@ static void nobody_held_it(void **state)
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
 	unattributed(CACHE_MU, 4 * SECOND);
-	check_has(report_story, "No other\n    thread held it meanwhile: this was hand-off and scheduling.\n");
+	check_has(report_story,
+		  "No other\n    thread held it meanwhile: this was hand-off and scheduling.\n");
 }
 
 static void no_contention(void **state)
@@ -268,8 +297,9 @@ static void shares_sum_up(void **state)
 	blame_on(CACHE_MU, WORKER_1, 10, 1 * SECOND);
 	unattributed(CACHE_MU, 1 * SECOND);
 	blames[0].release_stack = 25;
-	wait_stacks[0] = (struct wait_stack){ .lock = CACHE_MU, .stack = 12, .waits = 9,
-					      .wait_ns = 2 * SECOND };
+	wait_stacks[0] = (struct wait_stack){
+		.lock = CACHE_MU, .stack = 12, .waits = 9, .wait_ns = 2 * SECOND
+	};
 	model.nr_wait_stacks = 1;
 	check(report_waits_and_holders,
 	      "\nWho waited where, and who held the lock\n"
@@ -374,8 +404,13 @@ static void hostile_names_are_escaped(void **state)
 static void whole_report_in_order(void **state)
 {
 	static const char *const order[] = {
-		"server (pid 0): 10.0 s, 3 threads", "Waiting for locks took", " 1. worker-1 waited",
-		"Locks by waiting time", "Who waited where", "Coverage: ", "12 calls made inside",
+		"server (pid 0): 10.0 s, 3 threads",
+		"Waiting for locks took",
+		" 1. worker-1 waited",
+		"Locks by waiting time",
+		"Who waited where",
+		"Coverage: ",
+		"12 calls made inside",
 	};
 	const char *at;
 	char *text;
@@ -434,7 +469,9 @@ static void make_stuck(struct tracegen *g, const char *name, uint32_t held, uint
 	struct trace_slot *state = tracegen_slot_state(g, slot);
 
 	state->held[0] = (struct trace_held){
-		.lock = address, .node = held, .since = TRACEGEN_START_TICKS + MS,
+		.lock = address,
+		.node = held,
+		.since = TRACEGEN_START_TICKS + MS,
 		.mode = TRACE_HOW_LOCK | TRACE_KIND_MUTEX << 8,
 	};
 	state->wait_since = TRACEGEN_START_TICKS + 2 * MS;
