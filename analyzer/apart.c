@@ -52,8 +52,7 @@ static void arrive(struct pass *pass, struct track *track, uint32_t lock,
 	uint64_t arrival = event->ticks > event->a ? event->ticks - event->a : 0;
 	uint32_t count = pass->locks[lock] ? pass->locks[lock]->value : 0;
 
-	if (track->arrived &&
-	    (track->arrived == count || arrival > track->first_departure)) {
+	if (track->arrived && (track->arrived == count || arrival > track->first_departure)) {
 		end_round(pass, track, lock);
 		track->arrived = 0;
 	}

@@ -20,9 +20,9 @@
 
 #include "pass.h"
 
-#define HOLDS_KEPT	32u	/* for waits whose begin was not recorded */
-#define HOLDS_MAX	65536u
-#define CLOSED_MAX	65536u
+#define HOLDS_KEPT 32u /* for waits whose begin was not recorded */
+#define HOLDS_MAX  65536u
+#define CLOSED_MAX 65536u
 
 void track_free(struct track *track)
 {
@@ -61,7 +61,7 @@ static void charge(struct pass *pass, uint32_t lock, const struct wait *wait, si
 {
 	const struct track *track = pass->tracks[lock];
 	const struct hold *run = NULL;
-	uint64_t free_end = end;	/* what is later is charged already, or nobody's */
+	uint64_t free_end = end; /* what is later is charged already, or nobody's */
 	uint64_t run_ticks = 0;
 
 	if (begin < wait->charged)
@@ -192,7 +192,7 @@ static void count_owner(struct track *track, uint32_t thread)
 static void start_wait(struct pass *pass, struct track *track, const struct wait *wait)
 {
 	struct wait_start *starts;
-	uint32_t others = (uint32_t)track->nr_waits;	/* it is one of them by now */
+	uint32_t others = (uint32_t)track->nr_waits; /* it is one of them by now */
 
 	if (others == 1) {
 		if (!track->max_waiters)
@@ -204,8 +204,8 @@ static void start_wait(struct pass *pass, struct track *track, const struct wait
 	if (!starts)
 		return;
 	track->starts = starts;
-	starts[track->nr_starts - 1] = (struct wait_start){ wait->begin, wait->number, others,
-							    others - 1 };
+	starts[track->nr_starts - 1] =
+		(struct wait_start){ wait->begin, wait->number, others, others - 1 };
 }
 
 /* A wait has ended at `end`: it was no waiter of those that began after that. */
@@ -339,8 +339,11 @@ static void acquire(struct pass *pass, uint32_t lock, const struct pass_event *e
 	struct track *track = pass->tracks[lock];
 	struct hold hold = {
 		.begin = event->ticks > event->a ? event->ticks - event->a : 0,
-		.end = event->ticks, .thread = event->thread, .node = event->node,
-		.stack = event->stack, .shared = pass->nodes[event->node].mode & TRACE_SHARED,
+		.end = event->ticks,
+		.thread = event->thread,
+		.node = event->node,
+		.stack = event->stack,
+		.shared = pass->nodes[event->node].mode & TRACE_SHARED,
 	};
 	struct wait wait;
 

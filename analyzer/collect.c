@@ -3,9 +3,7 @@
  * collect.c: what a pass counted in ticks becomes rows of the model in nanoseconds
  *
  * The statistics of one thread at one node are the smallest unit: each is converted once, and all
- * other sums are sums of these, so that they agree to the nanosecond. The parts of a lock's wait
- * (blame and unattributed) are cut from that sum in proportion to their ticks: each part is the
- * difference of two running sums, so that no rounding is left over.
+ * other sums are sums of these, so that they agree to the nanosecond.
  *
  * Statistics that the program folded itself (profile mode) are added in the same way.
  */
@@ -13,31 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pass.h"
-
-struct hist_index {
-	uint32_t stat;
-	uint32_t hist;
-};
-
-struct collect {
-	struct pass *pass;
-	struct model *model;
-	const struct trace_stat **stats;
-	size_t nr_stats, cap_stats;
-	size_t nr_own;			/* of these, folded here; the others are the file's */
-	struct hist_index *hists;	/* of the file, by stat */
-	size_t nr_hists;
-	uint32_t *thread_row, *lock_row;	/* id -> index in the model */
-	uint64_t *wait_ticks;		/* by lock id */
-};
+#include "collect.h"
 
 /* ---- the statistics ---- */
 
 static int add_stat(struct collect *c, const struct trace_stat *stat)
 {
-	const struct trace_stat **stats = pass_push(c->pass, c->stats, &c->nr_stats, &c->cap_stats,
-						    sizeof(const void *));
+	const struct trace_stat **stats =
+		pass_push(c->pass, c->stats, &c->nr_stats, &c->cap_stats, sizeof(const void *));
 
 	if (!stats)
 		return -ENOMEM;
@@ -151,7 +132,8 @@ static int add_thread(struct collect *c, uint32_t id)
 	thread->id = id;
 	thread->record = record;
 	thread->begin_ns = reader_time_ns(pass->reader, record->begin_ticks);
-	thread->lifetime_ns = end > record->begin_ticks ? pass_ns(pass, end - record->begin_ticks) : 0;
+	thread->lifetime_ns =
+		end > record->begin_ticks ? pass_ns(pass, end - record->begin_ticks) : 0;
 	process->thread_ns += thread->lifetime_ns;
 	return 0;
 }
@@ -196,7 +178,8 @@ static int add_locks(struct collect *c)
 	int err = 0;
 
 	for (uint32_t id = 0; id < c->pass->nr_locks && !err; id++)
-		if (c->pass->locks[id] || c->pass->lock_facts[id] & PASS_USED || c->pass->tracks[id])
+		if (c->pass->locks[id] || c->pass->lock_facts[id] & PASS_USED ||
+		    c->pass->tracks[id])
 			err = add_lock(c, id);
 	return err;
 }
@@ -210,7 +193,7 @@ static int add_threads_and_locks(struct collect *c)
 	return err ? err : add_locks(c);
 }
 
-static const struct pass_node *sorted_nodes;	/* qsort() hands nothing through */
+static const struct pass_node *sorted_nodes; /* qsort() hands nothing through */
 
 static int compare_nodes(const void *a, const void *b)
 {
@@ -234,8 +217,10 @@ static int add_site(struct collect *c, uint32_t id)
 	if (!site)
 		return -ENOMEM;
 	*site = (struct site){ .process = &c->model->processes[c->pass->process],
-			       .lock = c->lock_row[node->lock], .node = id,
-			       .address = node->address, .stack = node->stack,
+			       .lock = c->lock_row[node->lock],
+			       .node = id,
+			       .address = node->address,
+			       .stack = node->stack,
 			       .mode = node->mode };
 	return 0;
 }
@@ -295,9 +280,9 @@ static int stat_histograms(struct collect *c, const struct trace_stat *stat, boo
 		for (; low < c->nr_hists && c->hists[low].stat == key.stat && !err; low++) {
 			hist = reader_hist(pass->reader, c->hists[low].hist);
 			if (hist->octave < HIST_OCTAVES)
-				err = histogram_put(hist->what == TRACE_HIST_HOLD ? &to->hold :
-						    &to->wait, ns_per_tick, hist->octave,
-						    hist->count);
+				err = histogram_put(hist->what == TRACE_HIST_HOLD ? &to->hold
+										  : &to->wait,
+						    ns_per_tick, hist->octave, hist->count);
 		}
 	}
 	histogram_limit(to->hold, to->hold_max_ns);
@@ -398,237 +383,6 @@ static int count_stats(struct collect *c)
 	return err;
 }
 
-/* ---- blame and waits: parts of a lock's wait ---- */
-
-/* Running sum of ticks as a share of whole_ns. */
-struct share {
-	uint64_t ticks, whole_ticks, whole_ns, ns;
-};
-
-static struct share share_begin(const struct tally *tally, size_t row, uint64_t whole_ticks,
-				uint64_t whole_ns)
-{
-	struct share share = { .whole_ticks = whole_ticks, .whole_ns = whole_ns };
-	uint64_t sum = 0;
-
-	for (size_t i = row; i < tally->nr && tally->rows[i].key[0] == tally->rows[row].key[0]; i++)
-		if (__builtin_add_overflow(sum, tally->rows[i].ticks, &sum))
-			sum = UINT64_MAX;
-	if (share.whole_ticks < sum)
-		share.whole_ticks = sum;
-	return share;
-}
-
-static uint64_t share_next(struct share *share, uint64_t ticks)
-{
-	uint64_t before = share->ns;
-
-	if (__builtin_add_overflow(share->ticks, ticks, &share->ticks))
-		share->ticks = UINT64_MAX;
-	if (share->whole_ticks)
-		share->ns = (uint64_t)((unsigned __int128)share->ticks * share->whole_ns /
-				       share->whole_ticks);
-	return share->ns - before;
-}
-
-/* A semaphore has owners only where it is used like a mutex: one token, given back by its taker. */
-static bool has_owner(const struct pass *pass, uint32_t lock, const struct lock *row)
-{
-	switch (row->record->kind) {
-	case TRACE_KIND_MUTEX:
-	case TRACE_KIND_RWLOCK:
-	case TRACE_KIND_SPIN:
-		return true;
-	case TRACE_KIND_SEM:
-		return !(row->record->flags & TRACE_LOCK_COUNTING) && row->record->value <= 1 &&
-		       row->all.held && !(pass->lock_facts[lock] & PASS_TOKENS);
-	default:
-		return false;
-	}
-}
-
-static int add_blames(struct collect *c)
-{
-	struct tally *tally = &c->pass->blames;
-	struct share share = { .ns = 0 };
-	uint32_t id = UINT32_MAX;
-
-	tally_sort(tally);
-	for (size_t i = 0; i < tally->nr; i++) {
-		const struct tally_row *row = &tally->rows[i];
-		struct lock *lock = &c->model->locks[c->lock_row[row->key[0]]];
-		struct blame *blame;
-
-		if (!lock->lock_like)
-			continue;
-		if (row->key[0] != id)
-			share = share_begin(tally, i, c->wait_ticks[row->key[0]],
-					    lock->all.wait_ns);
-		id = row->key[0];
-		blame = store_push(&c->model->blames, &c->model->nr_blames, sizeof(*blame));
-		if (!blame)
-			return -ENOMEM;
-		*blame = (struct blame){ .lock = c->lock_row[id],
-					 .holder = c->thread_row[row->key[1]],
-					 .holder_node = row->key[2],
-					 .holder_site = c->pass->nodes[row->key[2]].address,
-					 .release_stack = row->key[3], .waits = row->count,
-					 .wait_ns = share_next(&share, row->ticks) };
-		lock->unattributed_ns -= blame->wait_ns;
-	}
-	return 0;
-}
-
-static int add_wait_stacks(struct collect *c)
-{
-	struct tally *tally = &c->pass->wait_stacks;
-	struct share share = { .ns = 0 };
-	uint32_t id = UINT32_MAX;
-
-	tally_sort(tally);
-	for (size_t i = 0; i < tally->nr; i++) {
-		const struct tally_row *row = &tally->rows[i];
-		const struct lock *lock = &c->model->locks[c->lock_row[row->key[0]]];
-		struct wait_stack *wait;
-
-		if (row->key[0] != id)
-			share = share_begin(tally, i, c->wait_ticks[row->key[0]],
-					    lock->all.wait_ns);
-		id = row->key[0];
-		wait = store_push(&c->model->wait_stacks, &c->model->nr_wait_stacks, sizeof(*wait));
-		if (!wait)
-			return -ENOMEM;
-		*wait = (struct wait_stack){ .lock = c->lock_row[id], .stack = row->key[1],
-					     .node = row->key[2],
-					     .site = c->pass->nodes[row->key[2]].address,
-					     .waits = row->count,
-					     .wait_ns = share_next(&share, row->ticks),
-					     .wait_max_ns = pass_ns(c->pass, row->max) };
-	}
-	return 0;
-}
-
-/* ---- what is known of each lock in the course of time ---- */
-
-static void finish_lock(struct collect *c, uint32_t id)
-{
-	const struct pass *pass = c->pass;
-	struct lock *lock = &c->model->locks[c->lock_row[id]];
-	const struct track *track = pass->tracks[id];
-	bool folded = pass->lock_facts[id] & PASS_FOLDED;
-
-	lock->lock_like = has_owner(pass, id, lock);
-	lock->unattributed_ns = lock->all.wait_ns;
-	lock->owner_changes = UINT64_MAX;
-	if (track && !folded && lock->record->flags & TRACE_LOCK_CONTENDED)
-		lock->owner_changes = track->owner_changes;
-	lock->max_waiters = track ? track->max_waiters : 0;
-	if (folded && lock->all.contended)
-		lock->max_waiters = UINT32_MAX;
-}
-
-static int add_cond(struct collect *c, uint32_t id, const struct lock *lock)
-{
-	struct cond_row *row = store_push(&c->model->conds, &c->model->nr_conds, sizeof(*row));
-	const struct track *track = c->pass->tracks[id];
-
-	if (!row)
-		return -ENOMEM;
-	row->lock = c->lock_row[id];
-	row->signals = lock->all.wakes;
-	if (track) {
-		row->broadcasts = track->broadcasts;
-		row->signals -= track->broadcasts < row->signals ? track->broadcasts : row->signals;
-		row->signals_unheard = track->unheard;
-		row->tail_ns = pass_ns(c->pass, track->tail_ticks);
-		row->tail_max_ns = pass_ns(c->pass, track->tail_max_ticks);
-	}
-	return counters_add(&row->all, &lock->all);
-}
-
-static int add_barrier(struct collect *c, uint32_t id, const struct lock *lock)
-{
-	struct barrier_row *row = store_push(&c->model->barriers, &c->model->nr_barriers,
-					     sizeof(*row));
-	const struct track *track = c->pass->tracks[id];
-	const struct tally *last = &c->pass->last;
-
-	if (!row)
-		return -ENOMEM;
-	row->lock = c->lock_row[id];
-	row->last_thread = UINT32_MAX;
-	if (track) {
-		row->rounds = track->rounds;
-		row->late_ns = pass_ns(c->pass, track->late_ticks);
-	}
-	for (size_t i = 0; i < last->nr; i++) {
-		if (last->rows[i].key[0] != id || last->rows[i].ticks <= row->last_times)
-			continue;
-		row->last_times = last->rows[i].ticks;
-		row->last_thread = c->thread_row[last->rows[i].key[1]];
-	}
-	return counters_add(&row->all, &lock->all);
-}
-
-static int add_futex(struct collect *c, uint32_t id, const struct lock *lock)
-{
-	struct futex_row *row = store_push(&c->model->futexes, &c->model->nr_futexes, sizeof(*row));
-	uint32_t key[TALLY_KEY] = { id };
-	const struct tally_row *woken = tally_find(&c->pass->woken, key);
-
-	if (!row)
-		return -ENOMEM;
-	row->lock = c->lock_row[id];
-	row->wakes = lock->all.wakes;
-	row->woken = woken ? woken->ticks : 0;
-	return counters_add(&row->all, &lock->all);
-}
-
-static int finish_locks(struct collect *c)
-{
-	int err = 0;
-
-	for (uint32_t id = 0; id < c->pass->nr_locks && !err; id++) {
-		const struct lock *lock;
-
-		if (c->lock_row[id] == UINT32_MAX)
-			continue;
-		finish_lock(c, id);
-		lock = &c->model->locks[c->lock_row[id]];
-		if (lock->record->kind == TRACE_KIND_COND)
-			err = add_cond(c, id, lock);
-		else if (lock->record->kind == TRACE_KIND_BARRIER)
-			err = add_barrier(c, id, lock);
-		else if (lock->record->kind == TRACE_KIND_FUTEX)
-			err = add_futex(c, id, lock);
-	}
-	return err;
-}
-
-static int add_joins(struct collect *c)
-{
-	const struct tally *joins = &c->pass->joins;
-
-	for (size_t i = 0; i < joins->nr; i++) {
-		const struct tally_row *from = &joins->rows[i];
-		struct join_row *row = store_push(&c->model->joins, &c->model->nr_joins,
-						  sizeof(*row));
-		struct thread *waiter;
-
-		if (!row)
-			return -ENOMEM;
-		row->waiter = c->thread_row[from->key[0]];
-		row->target = from->key[1] ? c->thread_row[from->key[1]] : UINT32_MAX;
-		row->stack = from->key[2];
-		row->joins = from->count;
-		row->wait_ns = pass_ns(c->pass, from->ticks);
-		waiter = &c->model->threads[row->waiter];
-		waiter->joins += row->joins;
-		waiter->join_wait_ns += row->wait_ns;
-	}
-	return 0;
-}
-
 static int collect_init(struct collect *c, struct pass *pass)
 {
 	*c = (struct collect){ .pass = pass, .model = &pass->store->model };
@@ -653,9 +407,9 @@ static void collect_fini(struct collect *c)
 
 int collect_run(struct pass *pass)
 {
-	static int (*const steps[])(struct collect *c) = {
-		find_own_stats, find_file_stats, add_threads_and_locks, add_sites, count_stats,
-		finish_locks, add_blames, add_wait_stacks, add_joins,
+	static int (*const steps[])(struct collect * c) = {
+		find_own_stats, find_file_stats, add_threads_and_locks, add_sites,     count_stats,
+		collect_locks,	collect_blames,	 collect_wait_stacks,	collect_joins,
 	};
 	struct collect c;
 	int err = collect_init(&c, pass);

@@ -20,9 +20,9 @@ struct octave {
 struct histogram {
 	double ns_per_tick;
 	uint64_t count;
-	uint64_t max_ns;	/* no percentile is above it */
+	uint64_t max_ns; /* no percentile is above it */
 	size_t nr;
-	struct octave *octaves;	/* ascending */
+	struct octave *octaves; /* ascending */
 };
 
 static struct octave *octave_get(struct histogram *h, unsigned int number)
@@ -135,7 +135,8 @@ uint64_t histogram_percentile_ns(const struct histogram *h, double p)
 			}
 			ns = ((double)hist_low(o->number, part) +
 			      (double)(hist_width(o->number) - 1) * (rank - before) / count) *
-			     h->ns_per_tick + 0.5;
+				     h->ns_per_tick +
+			     0.5;
 			return ns < (double)h->max_ns ? (uint64_t)ns : h->max_ns;
 		}
 	}

@@ -13,9 +13,12 @@
 /* An event as if it had been recorded at the end. */
 static void end_event(struct pass *pass, uint32_t thread, const struct trace_event *e)
 {
-	struct pass_event event = { .ticks = e->ticks, .node = (uint32_t)e->arg,
-				    .thread = thread, .type = (uint8_t)e->type,
-				    .a = e->value[0], .b = e->value[1] };
+	struct pass_event event = { .ticks = e->ticks,
+				    .node = (uint32_t)e->arg,
+				    .thread = thread,
+				    .type = (uint8_t)e->type,
+				    .a = e->value[0],
+				    .b = e->value[1] };
 
 	pass->threads[thread].used = true;
 	fold_event(&pass->threads[thread].fold, e);
@@ -39,15 +42,15 @@ static uint32_t find_lock(const struct pass *pass, uint64_t address)
 	return 0;
 }
 
-static uint32_t find_node(const struct pass *pass, uint32_t parent, uint32_t lock,
-			  uint64_t address, uint32_t mode)
+static uint32_t find_node(const struct pass *pass, uint32_t parent, uint32_t lock, uint64_t address,
+			  uint32_t mode)
 {
 	const struct trace_node *node;
 
 	for (uint32_t id = 1; id < pass->unknown_node; id++) {
 		node = reader_node(pass->reader, id);
-		if (node && node->lock == lock && node->parent == parent &&
-		    node->site == address && node->mode == mode)
+		if (node && node->lock == lock && node->parent == parent && node->site == address &&
+		    node->mode == mode)
 			return id;
 	}
 	return 0;
@@ -100,7 +103,7 @@ static void end_wait(struct pass *pass, uint32_t thread, const struct trace_slot
 	e.arg = pass_node_id(pass, slot->wait_node);
 	e.value[0] = e.ticks > slot->wait_since ? e.ticks - slot->wait_since : 0;
 	e.value[1] = EINTR;
-	e.value[2] = slot->wait_stack;	/* no number of the event, but end_event() wants it */
+	e.value[2] = slot->wait_stack; /* no number of the event, but end_event() wants it */
 	switch (pass_kind(pass, pass->nodes[e.arg].lock)) {
 	case TRACE_KIND_COND:
 		e.type = TRACE_EV_COND_WAIT;

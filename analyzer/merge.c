@@ -20,18 +20,18 @@
 
 #define SLICE_BYTES 2048
 
-enum { DECODED, HEAD };	/* what a heap sorts by */
+enum { DECODED, HEAD }; /* what a heap sorts by */
 
 struct stream {
 	const struct reader_stream *source;
-	size_t chunk;			/* now */
-	const unsigned char *p, *end;	/* rest of it */
-	uint64_t ticks;			/* time of the event before p */
-	uint64_t latest;		/* as ticks, but it never goes back */
+	size_t chunk;		      /* now */
+	const unsigned char *p, *end; /* rest of it */
+	uint64_t ticks;		      /* time of the event before p */
+	uint64_t latest;	      /* as ticks, but it never goes back */
 	uint32_t thread;
-	struct pass_event *queue;	/* [head, nr) */
+	struct pass_event *queue; /* [head, nr) */
 	size_t head, nr, capacity;
-	bool queued;			/* it is in the heap by HEAD */
+	bool queued; /* it is in the heap by HEAD */
 	uint64_t key[2];
 };
 
@@ -45,7 +45,7 @@ struct merge {
 	struct pass *pass;
 	struct stream *streams;
 	size_t nr;
-	struct heap unfinished, waiting;	/* by DECODED, by HEAD */
+	struct heap unfinished, waiting; /* by DECODED, by HEAD */
 	uint64_t bytes, bytes_done;
 };
 
@@ -146,9 +146,12 @@ static void take_woken(struct pass *pass, uint32_t node, uint64_t woken)
 
 static void queue_event(struct pass *pass, struct stream *s, const struct trace_event *e)
 {
-	struct pass_event event = { .ticks = e->ticks, .node = (uint32_t)e->arg,
-				    .thread = s->thread, .type = (uint8_t)e->type,
-				    .a = e->value[0], .b = e->value[1] };
+	struct pass_event event = { .ticks = e->ticks,
+				    .node = (uint32_t)e->arg,
+				    .thread = s->thread,
+				    .type = (uint8_t)e->type,
+				    .a = e->value[0],
+				    .b = e->value[1] };
 
 	if (e->type == TRACE_EV_ACQUISITION) {
 		event.flags = (uint8_t)e->value[ACQ_FLAGS];
@@ -323,8 +326,7 @@ static int merge_init(struct merge *m, struct pass *pass)
 {
 	size_t nr = reader_nr_streams(pass->reader);
 
-	*m = (struct merge){ .pass = pass, .nr = nr, .unfinished.by = DECODED,
-			     .waiting.by = HEAD };
+	*m = (struct merge){ .pass = pass, .nr = nr, .unfinished.by = DECODED, .waiting.by = HEAD };
 	m->streams = calloc(nr + 1, sizeof(*m->streams));
 	m->unfinished.at = calloc(nr + 1, sizeof(*m->unfinished.at));
 	m->waiting.at = calloc(nr + 1, sizeof(*m->waiting.at));

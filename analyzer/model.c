@@ -63,27 +63,36 @@ static struct pass *arena_pass(struct arena *arena)
 	return (struct pass *)(void *)((char *)arena - offsetof(struct pass, arena));
 }
 
+/* One more block. False when out of memory. */
+static bool arena_grow(struct pass *pass)
+{
+	uint32_t room = pass->cap_blocks ? pass->cap_blocks * 2 : 64;
+	unsigned char **blocks;
+
+	if (pass->nr_blocks == ARENA_BLOCKS)
+		return false;
+	if (pass->nr_blocks == pass->cap_blocks) {
+		blocks = realloc(pass->arena.block, room * sizeof(*blocks));
+		if (!blocks)
+			return false;
+		pass->arena.block = blocks;
+		pass->cap_blocks = room;
+	}
+	pass->arena.block[pass->nr_blocks] = calloc(1, TRACE_BLOCK_SIZE);
+	if (!pass->arena.block[pass->nr_blocks])
+		return false;
+	pass->nr_blocks++;
+	pass->block_used = 8; /* so that no place is 0 */
+	return true;
+}
+
 static void *arena_alloc(struct arena *arena, uint32_t size, uint32_t *place)
 {
 	struct pass *pass = arena_pass(arena);
-	unsigned char **blocks;
+	bool full = !pass->nr_blocks || pass->block_used + size > TRACE_BLOCK_SIZE;
 
-	if (!pass->nr_blocks || pass->block_used + size > TRACE_BLOCK_SIZE) {
-		if (pass->nr_blocks == ARENA_BLOCKS)
-			return NULL;
-		if (pass->nr_blocks == pass->cap_blocks) {
-			pass->cap_blocks = pass->cap_blocks ? pass->cap_blocks * 2 : 64;
-			blocks = realloc(arena->block, pass->cap_blocks * sizeof(*blocks));
-			if (!blocks)
-				return NULL;
-			arena->block = blocks;
-		}
-		arena->block[pass->nr_blocks] = calloc(1, TRACE_BLOCK_SIZE);
-		if (!arena->block[pass->nr_blocks])
-			return NULL;
-		pass->nr_blocks++;
-		pass->block_used = 8;	/* so that no place is 0 */
-	}
+	if (full && !arena_grow(pass))
+		return NULL;
 	*place = (pass->nr_blocks - 1) << 13 | pass->block_used / 8;
 	pass->block_used += size;
 	return arena_at(arena, *place);
@@ -158,8 +167,8 @@ uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint3
 	if (!append(pass, &pass->nodes, pass->nr_nodes, sizeof(*pass->nodes)) ||
 	    !append(pass, &pass->ordered, pass->nr_nodes, 1))
 		return 0;
-	pass->nodes[pass->nr_nodes] = (struct pass_node){ .address = address, .lock = lock,
-							  .mode = mode };
+	pass->nodes[pass->nr_nodes] =
+		(struct pass_node){ .address = address, .lock = lock, .mode = mode };
 	return pass->nr_nodes++;
 }
 
@@ -177,7 +186,9 @@ static void init_nodes(struct pass *pass)
 		if (!node)
 			continue;
 		pass->nodes[id] = (struct pass_node){
-			.address = node->site, .mode = node->mode, .stack = node->stack,
+			.address = node->site,
+			.mode = node->mode,
+			.stack = node->stack,
 			.lock = node->lock < pass->nr_locks ? node->lock : 0,
 		};
 		pass->ordered[id] = is_ordered(pass->locks[pass->nodes[id].lock]);
@@ -194,11 +205,14 @@ static uint64_t fixed_point(double ns_per_tick)
 static int pass_init(struct pass *pass, struct store *store, struct reader *reader)
 {
 	*pass = (struct pass){
-		.store = store, .reader = reader,
+		.store = store,
+		.reader = reader,
 		.process = (unsigned int)store->model.nr_processes - 1,
 		.ns_per_tick = fixed_point(reader_ns_per_tick(reader)),
 		.end_ticks = reader_end_ticks(reader),
-		.arena = { .alloc = arena_alloc, .commit = arena_commit, .pages = arena_pages,
+		.arena = { .alloc = arena_alloc,
+			   .commit = arena_commit,
+			   .pages = arena_pages,
 			   .unpages = arena_unpages },
 		.unknown_node = reader_max_node(reader) + 1,
 		.nr_nodes = reader_max_node(reader) + 2,

@@ -18,10 +18,10 @@
 #include "pass.h"
 
 static const char *const kind_names[TRACE_KIND_MAX] = {
-	[TRACE_KIND_MUTEX] = "mutex",	  [TRACE_KIND_RWLOCK] = "rwlock",
-	[TRACE_KIND_SPIN] = "spinlock",	  [TRACE_KIND_SEM] = "semaphore",
-	[TRACE_KIND_COND] = "condition",  [TRACE_KIND_BARRIER] = "barrier",
-	[TRACE_KIND_ONCE] = "once",	  [TRACE_KIND_FUTEX] = "futex",
+	[TRACE_KIND_MUTEX] = "mutex",	 [TRACE_KIND_RWLOCK] = "rwlock",
+	[TRACE_KIND_SPIN] = "spinlock",	 [TRACE_KIND_SEM] = "semaphore",
+	[TRACE_KIND_COND] = "condition", [TRACE_KIND_BARRIER] = "barrier",
+	[TRACE_KIND_ONCE] = "once",	 [TRACE_KIND_FUTEX] = "futex",
 };
 
 #define FRAMES_MAX 64
@@ -30,8 +30,8 @@ static const char *const kind_names[TRACE_KIND_MAX] = {
 struct named {
 	char *key;
 	char *class_label;
-	uint32_t lock;		/* index in the model */
-	uint32_t leader;	/* first lock of its class */
+	uint32_t lock;	 /* index in the model */
+	uint32_t leader; /* first lock of its class */
 };
 
 static const char *base_name(const char *path)
@@ -105,13 +105,13 @@ static int name_by_place(struct named *named, struct lock *lock, uint32_t first_
 		lock->label = text("unknown %s 0x%llx", kind, (unsigned long long)record->address);
 		return 0;
 	}
-	place = record->init_stack ? place_text(lock->process, record->init_stack, 0) :
-				     place_text(lock->process, node->stack, node->site);
+	place = record->init_stack ? place_text(lock->process, record->init_stack, 0)
+				   : place_text(lock->process, node->stack, node->site);
 	if (!place)
 		return -ENOMEM;
 	named->class_label = text("%s %s in %s", kind, verb, place);
-	lock->label = text("%s 0x%llx %s in %s", kind, (unsigned long long)record->address, verb,
-			   place);
+	lock->label =
+		text("%s 0x%llx %s in %s", kind, (unsigned long long)record->address, verb, place);
 	free(place);
 	return 0;
 }
@@ -120,8 +120,8 @@ static const char *static_name(const struct lock *lock)
 {
 	uint64_t at = lock->record->data_address;
 
-	return at ? symbols_data(lock->process->symbols, TRACE_PC_MODULE(at), TRACE_PC_OFFSET(at)) :
-		    NULL;
+	return at ? symbols_data(lock->process->symbols, TRACE_PC_MODULE(at), TRACE_PC_OFFSET(at))
+		  : NULL;
 }
 
 static int name_lock(struct named *named, struct lock *lock, uint32_t first_node)
@@ -181,9 +181,11 @@ static int name_locks(struct model *model, struct named *named)
 			first = first_nodes(process->reader);
 		}
 		named[i].lock = (uint32_t)i;
-		err = !first ? -ENOMEM :
-		      name_lock(&named[i], lock, lock->id <= reader_max_lock(process->reader) ?
-				first[lock->id] : 0);
+		err = !first ? -ENOMEM
+			     : name_lock(&named[i], lock,
+					 lock->id <= reader_max_lock(process->reader)
+						 ? first[lock->id]
+						 : 0);
 	}
 	free(first);
 	return err;
@@ -208,8 +210,8 @@ static int compare_locks(const void *a, const void *b)
 static char *told_apart(const struct lock *lock, const char *label)
 {
 	uint64_t at = lock->record->data_address;
-	const struct trace_module *module = reader_module(lock->process->reader,
-							  TRACE_PC_MODULE(at));
+	const struct trace_module *module =
+		reader_module(lock->process->reader, TRACE_PC_MODULE(at));
 
 	return text("%s (%s+0x%llx)", label, module ? base_name(module->path) : "?",
 		    (unsigned long long)TRACE_PC_OFFSET(at));

@@ -7,7 +7,8 @@
  *	blame.c		ordered events of locks: waits, holds, owners
  *	apart.c		ordered events of condition variables and barriers
  *	ending.c	what was held or waited for when the recording ended
- *	collect.c	sums of a pass to rows of the model, ticks to nanoseconds
+ *	collect.c	sums of a pass to rows of the model, ticks to nanoseconds; collect_parts.c
+ *			the same for blame and the other things that have an order in time
  *	names.c		labels and classes
  *	frames.c	stacks for people
  *
@@ -23,10 +24,10 @@
 
 /* The model, and what only its makers need. */
 struct store {
-	struct model model;	/* first: model_new() returns it */
-	uint64_t *pairs;	/* lock << 32 | thread, indices in the model: who used what */
+	struct model model; /* first: model_new() returns it */
+	uint64_t *pairs;    /* lock << 32 | thread, indices in the model: who used what */
 	size_t nr_pairs;
-	void **owned;		/* records that stand in for missing ones */
+	void **owned; /* records that stand in for missing ones */
 	size_t nr_owned;
 };
 
@@ -35,14 +36,14 @@ struct pass_node {
 	uint32_t lock;
 	uint32_t mode;
 	uint32_t stack;
-	uint32_t site;		/* collect.c: index in model.sites */
+	uint32_t site; /* collect.c: index in model.sites */
 	bool used;
 };
 
 /* The thread's wait now: its index in the waits of that lock's track. */
 struct pass_thread {
 	struct fold fold;
-	uint32_t waits_for;	/* lock + 1; 0: it does not wait */
+	uint32_t waits_for; /* lock + 1; 0: it does not wait */
 	uint32_t wait;
 	bool used;
 };
@@ -50,9 +51,9 @@ struct pass_thread {
 /* An event that needs the other threads' events; sorted by ticks it goes to pass_ordered(). */
 struct pass_event {
 	uint64_t ticks;
-	uint64_t a, b;		/* hold, wait | waited | waiters, broadcast | waited, serial */
+	uint64_t a, b; /* hold, wait | waited | waiters, broadcast | waited, serial */
 	uint32_t node, thread, stack;
-	uint8_t type, flags;	/* enum trace_event_type, TRACE_ACQ_* */
+	uint8_t type, flags; /* enum trace_event_type, TRACE_ACQ_* */
 };
 
 struct hold {
@@ -62,9 +63,9 @@ struct hold {
 };
 
 struct wait {
-	uint64_t begin, end;	/* end: only of those in `closed` */
-	uint64_t charged;	/* holds that ended until then are charged already */
-	uint64_t number;	/* counts all waits of the pass */
+	uint64_t begin, end; /* end: only of those in `closed` */
+	uint64_t charged;    /* holds that ended until then are charged already */
+	uint64_t number;     /* counts all waits of the pass */
 	uint32_t thread, node, stack;
 	bool shared;
 };
@@ -87,7 +88,7 @@ struct track {
 	struct wait_start *starts;
 	size_t nr_starts, cap_starts;
 	uint64_t owner_changes;
-	uint64_t exclusive_end, any_end;	/* latest ends of holds */
+	uint64_t exclusive_end, any_end; /* latest ends of holds */
 	uint32_t owner, max_waiters;
 	bool has_owner;
 
@@ -101,40 +102,40 @@ struct track {
 	uint32_t arrived, last_thread;
 };
 
-#define PASS_TOKENS	1u	/* of a lock: posts or foreign releases were seen */
-#define PASS_USED	2u	/* it has statistics */
-#define PASS_FOLDED	4u	/* some of these came folded, without events */
+#define PASS_TOKENS 1u /* of a lock: posts or foreign releases were seen */
+#define PASS_USED   2u /* it has statistics */
+#define PASS_FOLDED 4u /* some of these came folded, without events */
 
 struct pass {
 	struct store *store;
 	struct reader *reader;
-	unsigned int process;		/* number */
-	uint64_t ns_per_tick;		/* times 2^32 */
+	unsigned int process; /* number */
+	uint64_t ns_per_tick; /* times 2^32 */
 	uint64_t end_ticks;
-	struct arena arena;		/* of the folds; first block's place 0 stays unused */
+	struct arena arena; /* of the folds; first block's place 0 stays unused */
 	uint32_t nr_blocks, cap_blocks, block_used;
 
 	struct pass_node *nodes;
-	unsigned char *ordered;		/* by node: its holds take part in the merge */
+	unsigned char *ordered; /* by node: its holds take part in the merge */
 	uint32_t nr_nodes, unknown_node;
 	struct pass_thread *threads;
 	uint32_t nr_threads;
-	const struct trace_lock **locks;	/* NULL: no record */
+	const struct trace_lock **locks; /* NULL: no record */
 	struct track **tracks;
-	unsigned char *lock_facts;	/* PASS_* */
+	unsigned char *lock_facts; /* PASS_* */
 	uint32_t nr_locks;
 
-	struct tally blames;		/* lock, thread, node, stack: count of waits, ticks */
-	struct tally wait_stacks;	/* lock, stack, node: waits */
-	struct tally joins;		/* waiter, target, stack */
-	struct tally last;		/* barrier, thread: times last */
-	struct tally woken;		/* futex: woken in ticks */
+	struct tally blames;	  /* lock, thread, node, stack: count of waits, ticks */
+	struct tally wait_stacks; /* lock, stack, node: waits */
+	struct tally joins;	  /* waiter, target, stack */
+	struct tally last;	  /* barrier, thread: times last */
+	struct tally woken;	  /* futex: woken in ticks */
 	uint64_t nr_waits;
-	uint64_t skew_ticks;		/* 1 us */
+	uint64_t skew_ticks; /* 1 us */
 	uint64_t clock_skews;
-	uint64_t damaged;		/* runs of events that break off */
+	uint64_t damaged; /* runs of events that break off */
 	bool has_events;
-	bool failed;			/* out of memory */
+	bool failed; /* out of memory */
 };
 
 /*

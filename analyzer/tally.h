@@ -13,13 +13,13 @@ struct tally_row {
 	uint32_t key[TALLY_KEY];
 	uint32_t spare;
 	uint64_t count, ticks, max;
-	uint64_t mark;		/* what was counted last, so that it counts once */
+	uint64_t mark; /* what was counted last, so that it counts once */
 };
 
 struct tally {
 	struct tally_row *rows;
 	size_t nr, capacity;
-	uint32_t *slots;	/* row + 1; a power of two of them, at most 3/4 used */
+	uint32_t *slots; /* row + 1; a power of two of them, at most 3/4 used */
 	size_t nr_slots;
 };
 

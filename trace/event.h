@@ -26,15 +26,15 @@ static const unsigned char trace_event_args[TRACE_EV_MAX] = {
 };
 
 struct trace_event {
-	uint32_t type;			/* enum trace_event_type */
-	uint64_t arg;			/* node, thread or count, as the type says */
-	uint64_t ticks;			/* absolute; the decoder adds the deltas up */
-	uint64_t value[TRACE_EVENT_ARGS];	/* PLAIN, ACQUISITION: value[0] is the hold */
+	uint32_t type;			  /* enum trace_event_type */
+	uint64_t arg;			  /* node, thread or count, as the type says */
+	uint64_t ticks;			  /* absolute; the decoder adds the deltas up */
+	uint64_t value[TRACE_EVENT_ARGS]; /* PLAIN, ACQUISITION: value[0] is the hold */
 };
-#define ACQ_HOLD	0
-#define ACQ_FLAGS	1
-#define ACQ_WAIT	2
-#define ACQ_STACK	3
+#define ACQ_HOLD  0
+#define ACQ_FLAGS 1
+#define ACQ_WAIT  2
+#define ACQ_STACK 3
 
 /* Encodes an uncontended acquisition; p has TRACE_EVENT_BYTES of room. */
 static inline unsigned char *event_put_plain(unsigned char *p, uint32_t node, uint64_t delta,
@@ -61,8 +61,8 @@ static inline unsigned char *event_put(unsigned char *p, unsigned int type, uint
  * acquisition whose three numbers end within the eight bytes at p, which must be readable. Returns
  * the bytes it took, 0 when it is anything else; `delta` is added to *ticks.
  */
-static inline unsigned int event_get_plain(const unsigned char *p, uint64_t *node,
-					   uint64_t *ticks, uint64_t *hold)
+static inline unsigned int event_get_plain(const unsigned char *p, uint64_t *node, uint64_t *ticks,
+					   uint64_t *hold)
 {
 	uint64_t x, ends, first, second, third;
 

@@ -157,10 +157,9 @@ static void stat_acquisition(struct fold *fold, struct trace_stat *stat,
 }
 
 /* A wait that ended without the lock, or a wait for something else than a lock. */
-static void stat_waited(struct fold *fold, struct trace_stat *stat, uint64_t waited,
-			uint64_t error)
+static void stat_waited(struct fold *fold, struct trace_stat *stat, uint64_t waited, uint64_t error)
 {
-	enum { TIMED_OUT = 110 };	/* ETIMEDOUT on Linux, wherever this is compiled */
+	enum { TIMED_OUT = 110 }; /* ETIMEDOUT on Linux, wherever this is compiled */
 
 	stat_wait(fold, stat, waited);
 	stat->timeouts += error == TIMED_OUT;

@@ -27,7 +27,7 @@ struct arena {
 	/* Zeroed memory for a fold's table; free takes the same size. NULL when there is none. */
 	void *(*pages)(size_t size);
 	void (*unpages)(void *pages, size_t size);
-	unsigned char **block;	/* by number */
+	unsigned char **block; /* by number */
 };
 
 static inline void *arena_at(const struct arena *arena, uint32_t place)
@@ -49,11 +49,11 @@ struct fold_entry {
 struct fold {
 	struct arena *arena;
 	struct fold_entry *table;
-	uint32_t size;		/* of table: a power of two, or 0 */
+	uint32_t size; /* of table: a power of two, or 0 */
 	uint32_t used;
-	uint32_t thread;	/* that new stats belong to */
+	uint32_t thread; /* that new stats belong to */
 	uint32_t spare;
-	uint64_t lost;		/* events that found no room */
+	uint64_t lost; /* events that found no room */
 };
 
 void fold_init(struct fold *fold, struct arena *arena, uint32_t thread);

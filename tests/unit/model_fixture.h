@@ -85,7 +85,10 @@ static inline void fixture_acquire(struct tracegen *g, uint32_t slot, uint32_t n
 static inline void fixture_held(struct tracegen *g, uint32_t slot, unsigned int n, uint64_t address,
 				uint32_t node, uint64_t since, uint64_t wait, uint32_t mode)
 {
-	struct trace_held held = { .lock = address, .node = node, .wait = wait, .mode = mode,
+	struct trace_held held = { .lock = address,
+				   .node = node,
+				   .wait = wait,
+				   .mode = mode,
 				   .since = TRACEGEN_START_TICKS + since };
 
 	if (wait)

@@ -23,8 +23,8 @@ static struct world world_new(enum trace_kind kind, unsigned int nr_threads)
 		w.thread[i] = tracegen_thread(w.g, "worker", 0);
 		w.slot[i] = tracegen_slot(w.g, w.thread[i]);
 		w.node[i] = tracegen_node(w.g, 0, w.lock, 0x1000 + i, TRACE_HOW_LOCK);
-		w.reader[i] = tracegen_node(w.g, 0, w.lock, 0x2000 + i,
-					    TRACE_HOW_LOCK | TRACE_SHARED);
+		w.reader[i] =
+			tracegen_node(w.g, 0, w.lock, 0x2000 + i, TRACE_HOW_LOCK | TRACE_SHARED);
 	}
 	return w;
 }
@@ -44,7 +44,7 @@ static void test_one_holder_two_waiters(void **state)
 	m = fixture_model(w.g);
 	assert_int_equal(fixture_blamed(m, w.thread[0]), 300 + 200);
 	assert_int_equal(fixture_blamed(m, w.thread[1]), 90);
-	assert_int_equal(m->locks[0].unattributed_ns, 10 + 10);	/* the hand-off, for both */
+	assert_int_equal(m->locks[0].unattributed_ns, 10 + 10); /* the hand-off, for both */
 	assert_int_equal(m->locks[0].max_waiters, 2);
 	assert_int_equal(m->locks[0].owner_changes, 2);
 	assert_int_equal(m->locks[0].nr_threads, 3);
@@ -61,18 +61,18 @@ static void test_readers_delay_a_writer(void **state)
 	struct model *m;
 
 	(void)state;
-	fixture_acquire(w.g, w.slot[0], w.reader[0], 100, 300, 0, 0);	/* until 400 */
-	fixture_acquire(w.g, w.slot[1], w.reader[1], 200, 400, 0, 0);	/* until 600 */
+	fixture_acquire(w.g, w.slot[0], w.reader[0], 100, 300, 0, 0); /* until 400 */
+	fixture_acquire(w.g, w.slot[1], w.reader[1], 200, 400, 0, 0); /* until 600 */
 	fixture_wait(w.g, w.slot[2], w.node[2], 150, 0);
 	fixture_acquire(w.g, w.slot[2], w.node[2], 600, 100, 450, 0);
-	fixture_wait(w.g, w.slot[3], w.reader[3], 300, 0);	/* behind the writer */
+	fixture_wait(w.g, w.slot[3], w.reader[3], 300, 0); /* behind the writer */
 	fixture_acquire(w.g, w.slot[3], w.reader[3], 700, 10, 400, 0);
 	tracegen_end(w.g, 1000, 0);
 	m = fixture_model(w.g);
-	assert_int_equal(fixture_blamed(m, w.thread[0]), 50);	/* before the later reader came */
+	assert_int_equal(fixture_blamed(m, w.thread[0]), 50); /* before the later reader came */
 	assert_int_equal(fixture_blamed(m, w.thread[1]), 400);
 	assert_int_equal(fixture_blamed(m, w.thread[2]), 100);
-	assert_int_equal(m->locks[0].unattributed_ns, 300);	/* the reader, behind readers */
+	assert_int_equal(m->locks[0].unattributed_ns, 300); /* the reader, behind readers */
 	assert_int_equal(m->locks[0].read.acquired, 3);
 	assert_int_equal(m->locks[0].write.wait_ns, 450);
 	fixture_check_sums(m);
@@ -141,7 +141,8 @@ static void test_semaphore(void **state)
 		fixture_acquire(w.g, w.slot[0], w.node[0], 100, 100, 0, 0);
 		if (kind == POSTED)
 			tracegen_event(w.g, w.slot[0], TRACE_EV_POST,
-				       tracegen_node(w.g, 0, w.lock, 1, TRACE_HOW_WAKE), 250, &none);
+				       tracegen_node(w.g, 0, w.lock, 1, TRACE_HOW_WAKE), 250,
+				       &none);
 		((struct trace_lock *)tracegen_find(w.g, TRACE_REC_LOCK, w.lock))->value =
 			kind == TWO_TOKENS ? 2 : 1;
 		fixture_wait(w.g, w.slot[1], w.node[1], 150, 0);
@@ -203,8 +204,8 @@ static void test_starving_waiter(void **state)
 
 /* ---- random interleavings ---- */
 
-#define THREADS	5
-#define TICKS	400
+#define THREADS	 5
+#define TICKS	 400
 #define MAX_ROWS 2000
 
 struct sim_hold {
@@ -220,7 +221,7 @@ struct sim_wait {
 struct sim_thread {
 	enum { IDLE, WAITING, HOLDING } state;
 	int shared;
-	uint64_t since, wait, until;	/* until: end of the hold, or of patience */
+	uint64_t since, wait, until; /* until: end of the hold, or of patience */
 };
 struct sim {
 	struct world w;
@@ -279,7 +280,7 @@ static void sim_release(struct sim *s, unsigned int i, uint64_t now)
 
 	fixture_acquire(s->w.g, s->w.slot[i], sim_node(s, i), t->since, now - t->since, t->wait,
 			stack);
-	s->holds[s->nr_holds++] = (struct sim_hold){ t->since, now, s->w.thread[i],
+	s->holds[s->nr_holds++] = (struct sim_hold){ t->since,	     now,   s->w.thread[i],
 						     sim_node(s, i), stack, t->shared };
 	t->state = IDLE;
 }
@@ -323,8 +324,9 @@ static void sim_end(struct sim *s)
 		if (t->state == HOLDING) {
 			fixture_held(s->w.g, s->w.slot[i], 0, ADDRESS, sim_node(s, i), t->since,
 				     t->wait, TRACE_HOW_LOCK);
-			s->holds[s->nr_holds++] = (struct sim_hold){ t->since, TICKS,
-				s->w.thread[i], sim_node(s, i), 0, t->shared };
+			s->holds[s->nr_holds++] =
+				(struct sim_hold){ t->since,	   TICKS, s->w.thread[i],
+						   sim_node(s, i), 0,	  t->shared };
 		} else if (t->state == WAITING) {
 			fixture_waits(s->w.g, s->w.slot[i], sim_node(s, i), t->since);
 			sim_waited(s, i, t->since, TICKS);

@@ -62,7 +62,8 @@ static void test_uncontended_owners_are_unknown(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < 2; i++)
-		tracegen_acquire(g, tracegen_slot(g, tracegen_thread(g, "t", 0)), node, i * 100, 9, 0);
+		tracegen_acquire(g, tracegen_slot(g, tracegen_thread(g, "t", 0)), node, i * 100, 9,
+				 0);
 	m = fixture_model(g);
 	assert_int_equal(m->locks[0].nr_threads, 2);
 	assert_int_equal(m->classes[0].nr_threads, 2);
@@ -227,7 +228,8 @@ static void test_barriers_and_joins(void **state)
 			uint64_t arrival = i == 2 ? 900 : 100 + i * 100, at = 900 + i * 20;
 			uint64_t values[] = { at - arrival, i == 2 };
 
-			tracegen_event(g, slot[i], TRACE_EV_BARRIER, node, round * 2000 + at, values);
+			tracegen_event(g, slot[i], TRACE_EV_BARRIER, node, round * 2000 + at,
+				       values);
 		}
 	}
 	tracegen_event(g, slot[0], TRACE_EV_JOIN, 2, 9000, join);
@@ -337,7 +339,8 @@ static void test_random_events(void **state)
 
 		for (uint32_t kind = 1; kind < TRACE_KIND_MAX; kind++)
 			for (uint32_t how = 1; how < TRACE_HOW_MAX; how++)
-				tracegen_node(g, 0, fixture_lock(g, kind, kind * 64 + how), kind, how);
+				tracegen_node(g, 0, fixture_lock(g, kind, kind * 64 + how), kind,
+					      how);
 		for (uint32_t i = 0; i < 3; i++)
 			slot[i] = tracegen_slot(g, tracegen_thread(g, "t", 0));
 		for (uint64_t i = 0; i < 600; i++) {

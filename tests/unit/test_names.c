@@ -155,8 +155,8 @@ static void test_places(void **state)
 	(void)state;
 	stack = tracegen_stack(g, 2, frames);
 	for (uint64_t i = 0; i < 4; i++)
-		lock[i] = tracegen_lock(g, i == 3 ? TRACE_KIND_RWLOCK : TRACE_KIND_MUTEX,
-					0x7000 + i);
+		lock[i] =
+			tracegen_lock(g, i == 3 ? TRACE_KIND_RWLOCK : TRACE_KIND_MUTEX, 0x7000 + i);
 	((struct trace_lock *)tracegen_find(g, TRACE_REC_LOCK, lock[0]))->init_stack = stack;
 	((struct trace_lock *)tracegen_find(g, TRACE_REC_LOCK, lock[1]))->init_stack = stack;
 	tracegen_node(g, 0, lock[2], address_of(refill, module), TRACE_HOW_LOCK);
@@ -204,10 +204,8 @@ static void test_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_static_locks),
-		cmocka_unit_test(test_twins),
-		cmocka_unit_test(test_given_names),
-		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_static_locks), cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_given_names),  cmocka_unit_test(test_places),
 		cmocka_unit_test(test_frames),
 	};
 
