@@ -237,6 +237,7 @@ const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER]);
 const char *report_loss_key(size_t loss);
 const char *report_loss_words(size_t loss);
 bool report_has_losses(const struct model *model);
+bool report_has_damages(const struct model *model);
 
 /* ---- for programs: report_json.c, report_csv.c ---- */
 

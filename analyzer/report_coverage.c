@@ -16,14 +16,6 @@ static int print_note(const struct report *report, FILE *out, struct report_line
 	return report_paragraph(report, out, "  - ", OUTPUT_PLAIN, line);
 }
 
-static bool has_damages(const struct model *model)
-{
-	for (size_t i = 0; i < model->nr_processes; i++)
-		if (model->processes[i].reader && reader_nr_damages(model->processes[i].reader))
-			return true;
-	return false;
-}
-
 static int print_seen(const struct report *report, FILE *out)
 {
 	const struct model *model = report->model;
@@ -38,9 +30,9 @@ static int print_seen(const struct report *report, FILE *out)
 	if (model->nr_processes > 1)
 		fprintf(line.out, ", %zu" REPORT_GLUE "processes", model->nr_processes);
 	fputs(model->has_events ? "" : "; statistics, no single events", line.out);
-	fputs(report_has_losses(model) ? "; something was lost:"
-	      : has_damages(model)     ? "; part of the file could not be read:"
-				       : "; nothing was lost.",
+	fputs(report_has_losses(model)	  ? "; something was lost:"
+	      : report_has_damages(model) ? "; part of the file could not be read:"
+					  : "; nothing was lost.",
 	      line.out);
 	return report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 }

@@ -65,3 +65,11 @@ bool report_has_losses(const struct model *model)
 			return true;
 	return false;
 }
+
+bool report_has_damages(const struct model *model)
+{
+	for (size_t i = 0; i < model->nr_processes; i++)
+		if (model->processes[i].reader && reader_nr_damages(model->processes[i].reader))
+			return true;
+	return false;
+}

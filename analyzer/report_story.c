@@ -191,7 +191,7 @@ static void put_summary(const struct model *model, bool hangs, FILE *out)
 	} else if (!hangs) {
 		fputs("No use of a lock was recorded", out);
 		fputs(has_other_waits(model)
-			      ? "; what else made threads wait is below."
+			      ? "; threads waited for other things."
 			      : ". A preloaded library cannot see the locks of static programs, of Go, nor "
 				"those that a program makes itself.",
 		      out);

@@ -284,7 +284,7 @@ static int print_short(const struct report *report, FILE *out)
 {
 	int err = report_tables(report, out);
 
-	if (!err && report_has_losses(report->model))
+	if (!err && (report_has_losses(report->model) || report_has_damages(report->model)))
 		err = report_coverage(report, out);
 	fputc('\n', out);
 	return err ? err : print_hint(report, out);
