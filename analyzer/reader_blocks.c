@@ -104,8 +104,10 @@ static void slot_ring(struct reader *reader, struct reader_slot *slot, const uns
 	if (head < s->head)
 		reader_damaged(reader, slot->offset, "slot %u: the file ends in its ring",
 			       s->block.slot);
+	if (s->tail >= head)
+		return;
 	slot->ring = ring + s->tail;
-	slot->ring_bytes = s->tail < head ? head - s->tail : 0;
+	slot->ring_bytes = head - s->tail;
 }
 
 static int slot_read(struct reader *reader, uint64_t number)
@@ -316,22 +318,21 @@ static int chunk_of_ring(struct reader *reader, const struct reader_slot *slot)
 	return p == slot->ring ? 0 : chunk_add(reader, &chunk);
 }
 
-/* Blocks [ref, end) are of one slot, and `slot` is its state; either may be missing. */
+/* The blocks are of one slot, and `slot` is its state; either may be missing. */
 static int stream_add(struct reader *reader, uint32_t number, const struct block_ref *ref,
-		      const struct block_ref *end, const struct reader_slot *slot)
+		      size_t nr_refs, const struct reader_slot *slot)
 {
 	size_t before = reader->chunks.nr;
 	struct reader_stream *stream;
 	uint64_t next = 1;
 	int err = 0;
 
-	for (; !err && ref < end; ref++)
-		err = chunk_of_block(reader, ref, &next);
-	if (!err && slot && slot->state->sequence >= next) {
-		if (slot->state->sequence > next)
-			missing(reader, slot->offset, number, next, slot->state->sequence);
+	for (size_t i = 0; !err && i < nr_refs; i++)
+		err = chunk_of_block(reader, &ref[i], &next);
+	if (!err && slot && slot->state->sequence > next)
+		missing(reader, slot->offset, number, next, slot->state->sequence);
+	if (!err && slot && slot->state->sequence >= next && slot->ring_bytes)
 		err = chunk_of_ring(reader, slot);
-	}
 	if (err || reader->chunks.nr == before)
 		return err;
 	stream = reader_vector_push(&reader->streams, sizeof(*stream));
@@ -344,27 +345,29 @@ static int stream_add(struct reader *reader, uint32_t number, const struct block
 /* Merges the sorted blocks and the sorted slots. */
 static int streams_make(struct reader *reader, const struct reader_vector *refs)
 {
-	const struct block_ref *ref = refs->item, *end = ref + refs->nr, *group;
-	const struct reader_slot *slot = reader->slots.item, *slots_end = slot + reader->slots.nr;
+	const struct block_ref *ref = refs->item;
+	const struct reader_slot *slot = reader->slots.item;
+	size_t i = 0, j = 0, group, nr_slots = reader->slots.nr;
 	const struct reader_chunk *chunk;
 	struct reader_stream *stream;
 	int err = 0;
 
-	while (!err && (ref < end || slot < slots_end)) {
-		uint32_t number = ref < end ? ref->slot : UINT32_MAX;
+	while (!err && (i < refs->nr || j < nr_slots)) {
+		uint32_t number = i < refs->nr ? ref[i].slot : UINT32_MAX;
+		bool has_slot;
 
-		if (slot < slots_end && slot->state->block.slot < number)
-			number = slot->state->block.slot;
-		for (group = ref; ref < end && ref->slot == number;)
-			ref++;
-		if (slot < slots_end && slot->state->block.slot == number)
-			err = stream_add(reader, number, group, ref, slot++);
-		else
-			err = stream_add(reader, number, group, ref, NULL);
+		if (j < nr_slots && slot[j].state->block.slot < number)
+			number = slot[j].state->block.slot;
+		has_slot = j < nr_slots && slot[j].state->block.slot == number;
+		for (group = i; i < refs->nr && ref[i].slot == number;)
+			i++;
+		err = stream_add(reader, number, i > group ? &ref[group] : NULL, i - group,
+				 has_slot ? &slot[j] : NULL);
+		j += has_slot;
 	}
 	chunk = reader->chunks.item;
 	stream = reader->streams.item;
-	for (size_t i = 0; i < reader->streams.nr; i++) {
+	for (i = 0; i < reader->streams.nr; i++) {
 		stream[i].chunks = chunk;
 		chunk += stream[i].nr_chunks;
 	}
