@@ -27,6 +27,7 @@ static const char *const glue_functions[] = {
 	"std::__shared_mutex_pthread::",
 	"std::__shared_mutex_cv::",
 	"std::__glibcxx_rwlock_",
+	"__glibcxx_rwlock_",
 	"std::lock_guard<",
 	"std::unique_lock<",
 	"std::shared_lock<",
