@@ -36,46 +36,51 @@ static inline uint32_t hold_parent(const struct thread *t)
 	return t->top[-1].path;	/* 0 when nothing is held: slot->bottom */
 }
 
-/* The node if this thread's cache knows it, else 0. */
-static inline uint32_t hold_node(struct thread *t, const void *lock, uintptr_t site,
-				 uint32_t kind_mode)
+/*
+ * May the fast half take this lock? Then the next entry is made, all but its time, and the thread
+ * counts as busy until hold_push() or hold_unprepare(). False: the slow half must.
+ */
+static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t site,
+				uint32_t kind_mode)
 {
-	uint32_t parent = hold_parent(t);
-	const struct node_cache *c = hold_cache(t, lock, site, parent);
+	const struct node_cache *c;
+	struct trace_held *h = t->top;
+	uint32_t parent;
 
-	if (likely(c->lock == (uintptr_t)lock && c->site == site &&
-		   c->parent_mode == ((uint64_t)kind_mode << 32 | parent) &&
-		   c->tag == __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED)))
-		return c->node;
-	return 0;
+	if (unlikely(!t->live))
+		return false;
+	parent = h[-1].path;
+	c = hold_cache(t, lock, site, parent);
+	if (unlikely(c->lock != (uintptr_t)lock || c->site != site ||
+		     c->parent_mode != ((uint64_t)kind_mode << 32 | parent) ||
+		     c->tag != __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED) ||
+		     h == t->limit))
+		return false;
+	t->live = 0;
+	barrier();
+	h->site = site;
+	h->node = h->path = c->node;
+	h->mode = kind_mode;
+	return true;
 }
 
-/* Puts an acquired lock on the held stack; there is room. */
-static inline void hold_push(struct thread *t, const void *lock, uintptr_t site, uint32_t node,
-			     uint32_t kind_mode)
+static inline void hold_unprepare(struct thread *t)
+{
+	barrier();
+	t->live = 1;
+}
+
+/* The prepared lock was acquired: its entry becomes part of the held stack. */
+static inline void hold_push(struct thread *t, const void *lock)
 {
 	struct trace_held *h = t->top;
 
-	t->live = 0;
-	barrier();
 	h->since = clock_ticks();
-	h->site = site;
-	h->node = h->path = node;
-	h->mode = kind_mode;
 	barrier();
 	h->lock = (uintptr_t)lock;
 	t->top = h + 1;
 	barrier();
 	t->live = 1;
-}
-
-/* May the fast half take this lock? Then its node. */
-static inline uint32_t hold_ready(struct thread *t, const void *lock, uintptr_t site,
-				  uint32_t kind_mode)
-{
-	if (unlikely(!t->live || t->top == t->limit))
-		return 0;
-	return hold_node(t, lock, site, kind_mode);
 }
 
 /* May the fast half release it? Then its entry. */

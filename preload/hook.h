@@ -25,8 +25,9 @@ struct hook {
 #define INTERPOSE_VERSION(fn, version)                                                   \
 	extern __typeof__(fn) fn __attribute__((visibility("default")));                 \
 	static __typeof__(&fn) real_##fn;                                                \
-	static const struct hook hook_##fn __attribute__((used, section("hooks"))) = { #fn, version, \
-										      &real_##fn }
+	static const struct hook hook_##fn                                               \
+		__attribute__((used, section("hooks"), aligned(8))) = { #fn, version,    \
+									&real_##fn }
 #define INTERPOSE(fn) INTERPOSE_VERSION(fn, NULL)
 
 /*

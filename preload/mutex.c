@@ -63,15 +63,15 @@ static inline __attribute__((always_inline)) int
 mutex_lock(pthread_mutex_t *m, uintptr_t site, uint32_t kind_mode, struct deadline deadline)
 {
 	struct thread *t = thread_self();
-	uint32_t node = hold_ready(t, m, site, kind_mode);
 	int err = TRIED_NOT;
 
-	if (likely(node)) {
+	if (likely(hold_prepare(t, m, site, kind_mode))) {
 		err = real_pthread_mutex_trylock(m);
 		if (likely(!err && !mutex_relocked(m))) {
-			hold_push(t, m, site, node, kind_mode);
+			hold_push(t, m);
 			return 0;
 		}
+		hold_unprepare(t);
 	}
 	if (kind_mode == MUTEX(TRY))
 		return try_slow(&mutex_family, m, site, kind_mode, err);

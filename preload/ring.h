@@ -55,9 +55,9 @@ static inline void ring_plain(struct thread *t, uint32_t node, uint64_t now, uin
 	uint64_t delta = ring_delta(t, now);
 
 	if (likely(node < 64 && (delta | hold) < 128)) {
-		p[0] = (unsigned char)(node << 1);
-		p[1] = (unsigned char)delta;
-		p[2] = (unsigned char)hold;
+		uint32_t bytes = node << 1 | (uint32_t)delta << 8 | (uint32_t)hold << 16;
+
+		__builtin_memcpy(p, &bytes, 4);	/* the fourth is overwritten by the next event */
 		p += 3;
 	} else {
 		p = event_put_plain(p, node, delta, hold);

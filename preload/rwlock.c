@@ -83,16 +83,16 @@ rwlock_lock(const struct family *family, pthread_rwlock_t *l, uintptr_t site, ui
 	    struct deadline deadline)
 {
 	struct thread *t = thread_self();
-	uint32_t node = hold_ready(t, l, site, kind_mode);
 	int err = TRIED_NOT;
 
-	if (likely(node)) {
+	if (likely(hold_prepare(t, l, site, kind_mode))) {
 		err = kind_mode & TRACE_SHARED ? real_pthread_rwlock_tryrdlock(l) :
 						 real_pthread_rwlock_trywrlock(l);
 		if (likely(!err)) {
-			hold_push(t, l, site, node, kind_mode);
+			hold_push(t, l);
 			return 0;
 		}
+		hold_unprepare(t);
 	}
 	if ((kind_mode & TRACE_HOW_MASK) == TRACE_HOW_TRY)
 		return try_slow(family, l, site, kind_mode, err);

@@ -86,14 +86,16 @@ static inline __attribute__((always_inline)) bool sem_take(sem_t *s, uintptr_t s
 							   uint32_t kind_mode)
 {
 	struct thread *t = thread_self();
-	uint32_t node = hold_ready(t, s, site, kind_mode);
 
-	if (unlikely(!node || hold_find(t, s) ||
-		     (__atomic_load_n(lock_tag(s), __ATOMIC_RELAXED) & LOCK_TAG_COUNTING)))
+	if (unlikely(!t->live || hold_find(t, s) ||
+		     (__atomic_load_n(lock_tag(s), __ATOMIC_RELAXED) & LOCK_TAG_COUNTING) ||
+		     !hold_prepare(t, s, site, kind_mode)))
 		return false;
-	if (unlikely(real_sem_trywait(s)))
+	if (unlikely(real_sem_trywait(s))) {
+		hold_unprepare(t);
 		return false;
-	hold_push(t, s, site, node, kind_mode);
+	}
+	hold_push(t, s);
 	return true;
 }
 

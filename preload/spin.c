@@ -50,15 +50,15 @@ static inline __attribute__((always_inline)) int spin_lock(pthread_spinlock_t *l
 							   uint32_t kind_mode)
 {
 	struct thread *t = thread_self();
-	uint32_t node = hold_ready(t, (const void *)l, site, kind_mode);
 	int err = TRIED_NOT;
 
-	if (likely(node)) {
+	if (likely(hold_prepare(t, (const void *)l, site, kind_mode))) {
 		err = real_pthread_spin_trylock(l);
 		if (likely(!err)) {
-			hold_push(t, (const void *)l, site, node, kind_mode);
+			hold_push(t, (const void *)l);
 			return 0;
 		}
+		hold_unprepare(t);
 	}
 	if (kind_mode == SPIN(TRY))
 		return try_slow(&spin_family, (void *)l, site, kind_mode, err);

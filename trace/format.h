@@ -134,7 +134,7 @@ struct trace_header {
 
 /* ---- SLOT: one thread's state page and ring ---- */
 
-#define TRACE_HELD_MAX		80u
+#define TRACE_HELD_MAX		72u
 #define TRACE_STATE_SIZE	4096u
 #define TRACE_RING_SIZE		(TRACE_BLOCK_SIZE - TRACE_STATE_SIZE)
 
@@ -144,8 +144,10 @@ struct trace_held {
 	uint64_t site;		/* return address of the acquiring call, as in memory */
 	uint64_t since;		/* ticks of the acquisition */
 	uint64_t wait;		/* ticks waited for it, valid with TRACE_HELD_CONTENDED */
-	uint32_t node;		/* 0: not looked up yet */
+	uint32_t node;		/* as acquired; TRACE_NODE_UNKNOWN: the dictionary was full */
+	uint32_t path;		/* as held now: another one when a lock below was released first */
 	uint32_t mode;		/* TRACE_HOW_* and TRACE_SHARED, | kind << 8 | TRACE_HELD_* */
+	uint32_t spare;
 };
 #define TRACE_HELD_CONTENDED	0x10000u
 #define TRACE_HELD_OWNERDEAD	0x20000u
@@ -167,7 +169,8 @@ struct trace_slot {
 	uint64_t wait_since;	/* ticks */
 	uint32_t wait_stack;
 	uint32_t wait_owner;	/* thread that held it when the wait began (kernel tid), 0: unknown */
-	uint64_t spare[8];
+	uint64_t spare[3];
+	struct trace_held bottom;	/* always zero: what lies under the first held lock */
 	struct trace_held held[TRACE_HELD_MAX + 1];	/* bottom first; always a zero at the end */
 };
 
@@ -306,6 +309,9 @@ enum trace_how {
 #define TRACE_HOW_MASK		0x0fu
 #define TRACE_SHARED		0x10u	/* reader */
 
+/* The node without lock that stands for whatever found no room in the dictionary. */
+#define TRACE_NODE_UNKNOWN	1u
+
 /* A lock context: this lock, asked for here, in this way, while holding exactly `parent`. */
 struct trace_node {
 	struct trace_record record;
@@ -381,7 +387,7 @@ struct trace_hist {
 
 _Static_assert(sizeof(struct trace_block) == 64, "block head");
 _Static_assert(sizeof(struct trace_header) <= TRACE_BLOCK_SIZE, "header");
-_Static_assert(sizeof(struct trace_held) == 40, "held");
+_Static_assert(sizeof(struct trace_held) == 48, "held");
 _Static_assert(sizeof(struct trace_slot) <= TRACE_STATE_SIZE, "slot");
 _Static_assert(sizeof(struct trace_thread) % 8 == 0, "thread");
 _Static_assert(sizeof(struct trace_lock) % 8 == 0, "lock");
