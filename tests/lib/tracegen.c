@@ -317,12 +317,25 @@ static void event_end(struct tracegen *g, uint32_t slot, const unsigned char *p)
 	tracegen_slot_state(g, slot)->head = (uint32_t)(p - ring(g, slot));
 }
 
+/* Whoever waits marks the lock. */
+static void mark_contended(struct tracegen *g, uint32_t node)
+{
+	const struct trace_node *n = tracegen_find(g, TRACE_REC_NODE, node);
+	struct trace_lock *l = n ? tracegen_find(g, TRACE_REC_LOCK, n->lock) : NULL;
+
+	if (l)
+		l->flags |= TRACE_LOCK_CONTENDED;
+}
+
 void tracegen_event(struct tracegen *g, uint32_t slot, enum trace_event_type type, uint64_t arg,
 		    uint64_t at, const uint64_t *values)
 {
 	uint64_t delta;
 	unsigned char *p = event_begin(g, slot, TRACEGEN_START_TICKS + at, &delta);
 
+	if (type == TRACE_EV_WAIT_BEGIN || type == TRACE_EV_WAIT_END ||
+	    (type == TRACE_EV_ACQUISITION && values[ACQ_FLAGS] & TRACE_ACQ_WAITED))
+		mark_contended(g, (uint32_t)arg);
 	event_end(g, slot, event_put(p, type, arg, delta, values));
 }
 

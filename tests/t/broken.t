@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Broken trace files and the real command line.
+
+A file that cannot be read is an error: exit status 1, one line with file, offset and reason, and
+nothing on stdout. A file that is damaged in places is read: status 0, the damage is told with its
+offset, and the good rest is there. Never a crash, whatever the bytes are.
+"""
+import gzip
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
+BLOCK = 65536
+HEADER, SLOT, EVENTS, RECORDS = 1, 2, 3, 4
+MAGIC, ENDIAN, VERSION, FEATURES = 64, 72, 76, 80  # offsets of header fields
+
+with gzip.open(os.path.join(HERE, "..", "golden", "small.trace.gz")) as packed:
+    GOOD = packed.read()
+
+
+def patched(offset, data):
+    return GOOD[:offset] + data + GOOD[offset + len(data):]
+
+
+def block_of(kind):
+    for at in range(BLOCK, len(GOOD), BLOCK):
+        if struct.unpack_from("<IH", GOOD, at)[1] == kind:
+            return at
+    raise ValueError(kind)
+
+
+class Tests:
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = self.failed = 0
+
+    def run(self, data, *arguments, tool="lockprof"):
+        path = os.path.join(self.folder, "x.trace")
+        with open(path, "wb") as file:
+            file.write(data)
+        run = subprocess.run([os.path.join(BUILD, tool), *arguments, "x.trace"], cwd=self.folder,
+                             capture_output=True, timeout=60, check=False)
+        return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+    def check(self, name, good, detail=""):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
+        if not good:
+            print("#   " + str(detail).replace("\n", "\n#   "), file=sys.stderr)
+
+    def refused(self, name, data, words):
+        for command in ("info", "dump", "report"):
+            status, out, err = self.run(data, command)
+            good = (status == 1 and not out and words in err and err.count("\n") == 1
+                    and re.match(r"lockprof: x\.trace: byte \d+: ", err))
+            self.check(f"{command} refuses {name}", good, (status, out, err))
+
+    def damaged(self, name, data, offset, words):
+        status, out, err = self.run(data, "info")
+        told = re.search(rf"^damage +byte {offset}: .*{re.escape(words)}", out, re.M)
+        self.check(f"info tells: {name}", status == 0 and told, (status, out, err))
+        status, out, err = self.run(data, "dump")
+        told = f"lockprof: x.trace: byte {offset}: " in err and words in err
+        self.check(f"dump tells: {name}", status == 0 and told and out, (status, out, err))
+        status, out, err = self.run(data, "report")
+        self.check(f"report goes on: {name}", status == 0 and out, (status, out, err))
+
+
+def refusals(tests):
+    tests.refused("an empty file", b"", "it is empty")
+    tests.refused("a text", b"hello, world\n", "ends inside its header")
+    tests.refused("a large foreign file", b"\177ELF" + bytes(100000), "not a lockprof trace")
+    tests.refused("a file of zeros", bytes(3 * BLOCK), "not a lockprof trace")
+    tests.refused("a cut header", GOOD[:5000], "ends inside its header")
+    tests.refused("a newer version", patched(VERSION, struct.pack("<HH", 7, 5)),
+                  "format version 7 needs a reader of version 5 or newer, this one is 1")
+    tests.refused("unknown features", patched(FEATURES, b"\x10"), "features 0x10")
+    tests.refused("the other byte order", patched(ENDIAN, b"\x01\x02\x03\x04"), "byte order")
+    tests.refused("a damaged magic", patched(MAGIC, b"X"), "not a lockprof trace")
+
+
+def damages(tests):
+    events, records, slot = block_of(EVENTS), block_of(RECORDS), block_of(SLOT)
+    tests.damaged("a flipped event", patched(events + 80, b"\xff"), events, "wrong checksum")
+    tests.damaged("the gap that it leaves", patched(events + 80, b"\xff"), block_of_slot(3),
+                  "events missing: slot 3 lacks its blocks 1 to 1")
+    tests.damaged("a block without magic", patched(records, b"????"), records,
+                  "no block begins here")
+    tests.damaged("a wild record", patched(records + 64, b"\x04\xff\xff\xff"), records + 64,
+                  "rest of block skipped")
+    tests.damaged("an impossible ring", patched(slot + 68, b"\xff\xff\xff\x7f"), slot, "impossible")
+    tests.damaged("a cut file", GOOD[:-BLOCK], len(GOOD) - BLOCK, "1 blocks are missing")
+
+
+def block_of_slot(number):
+    for at in range(BLOCK, len(GOOD), BLOCK):
+        kind, _, slot = struct.unpack_from("<HHI", GOOD, at + 4)
+        if kind == SLOT and slot == number:
+            return at
+    raise ValueError(number)
+
+
+def survivals(tests):
+    """The sanitized tool where it is built: any finding of the sanitizers is another status."""
+    rng = random.Random(1)
+    tool = "asan/lockprof" if os.path.exists(os.path.join(BUILD, "asan", "lockprof")) else "lockprof"
+    bad = []
+    for i in range(40):
+        data = bytearray(GOOD[:rng.randrange(13000, len(GOOD) + 1)] if i % 2 else GOOD)
+        for _ in range(rng.choice([1, 10, 300])):
+            block = rng.randrange(0, len(data), BLOCK)
+            at = block + (rng.randrange(84, 13000) if block == 0 else rng.randrange(0, 5000))
+            if at < len(data):
+                data[at] = rng.randrange(256)
+        for command in (["info"], ["dump", "--sort"], ["dump", "--records"], ["report"]):
+            status, _, err = tests.run(bytes(data), *command, tool=tool)
+            if status not in (0, 1) or "Sanitizer" in err or "runtime error" in err:
+                bad.append((i, command, status, err[-2000:]))
+    tests.check("40 files of random damage", not bad, "\n".join(map(str, bad[:3])))
+
+
+with tempfile.TemporaryDirectory() as directory:
+    suite = Tests(directory)
+    refusals(suite)
+    damages(suite)
+    survivals(suite)
+    print(f"1..{suite.count}")
+sys.exit(1 if suite.failed else 0)
