@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	long timeouts = time_out();
 	std::latch start(threads);
 	std::barrier rounds(threads);
-	std::atomic<long> arrivals{0};
+	std::atomic<long> arrivals{ 0 };
 
 	{
 		std::vector<std::jthread> crowd;
@@ -155,5 +155,6 @@ int main(int argc, char **argv)
 	       throwing_runs.load(), caught.load());
 	printf("semaphore_uses %ld\nbarrier_arrivals %ld\nthreads_started %d\n", token_count.load(),
 	       arrivals.load(), threads + 1);
-	return plain == threads * iterations && taken == plain && once_runs == 1 && caught == 1 ? 0 : 1;
+	return plain == threads * iterations && taken == plain && once_runs == 1 && caught == 1 ? 0
+												: 1;
 }
