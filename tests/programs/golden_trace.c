@@ -7,7 +7,7 @@
  * small has threads, locks of several kinds, contention, a condition wait, a held lock and a lock
  * name with hostile characters; folded is the same as statistics; tiny is FORMAT.md's hexdump.
  */
-#include "../../trace/checksum.c" /* this program is one file to the build */
+#include "../../trace/checksum.c"	/* this program is one file to the build */
 #include "../../trace/fold.c"
 #include "../lib/tracegen.c"
 
@@ -53,11 +53,9 @@ static void events(struct tracegen *g)
 	tracegen_event(g, main_slot, TRACE_EV_SIGNAL, 4, 220000, (const uint64_t[]){ 1, 0 });
 	tracegen_event(g, second, TRACE_EV_COND_WAIT, 3, 221000, (const uint64_t[]){ 9000, 0, 1 });
 	tracegen_event(g, second, TRACE_EV_TRY_FAIL, 1, 221500, NULL);
-	tracegen_slot_state(g, first)->held[0] =
-		(struct trace_held){ .lock = 0x601040,
-				     .site = 0x401234,
-				     .since = TRACEGEN_START_TICKS + 222000,
-				     .node = 1 };
+	tracegen_slot_state(g, first)->held[0] = (struct trace_held){
+		.lock = 0x601040, .site = 0x401234, .since = TRACEGEN_START_TICKS + 222000, .node = 1
+	};
 	tracegen_flush(g, second);
 	tracegen_event(g, second, TRACE_EV_EXIT, 3, 223000, (const uint64_t[]){ 0 });
 	tracegen_event(g, main_slot, TRACE_EV_JOIN, 3, 224000, (const uint64_t[]){ 900, 0, 0 });
