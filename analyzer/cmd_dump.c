@@ -19,8 +19,8 @@
 
 struct dump {
 	const struct reader *reader;
-	uint64_t thread;	/* 0: all */
-	uint64_t limit;		/* events or records that may still be printed */
+	uint64_t thread; /* 0: all */
+	uint64_t limit;	 /* events or records that may still be printed */
 };
 
 /* ---- events ---- */
@@ -180,7 +180,8 @@ static void dump_locks(struct dump *dump)
 
 		if (!l || !more(dump))
 			continue;
-		printf("lock %u %s 0x%" PRIx64 " flags 0x%x generation %u value %u lives %u stack %u",
+		printf("lock %u %s 0x%" PRIx64
+		       " flags 0x%x generation %u value %u lives %u stack %u",
 		       id, words_kind(l->kind), l->address, l->flags, l->generation, l->value,
 		       l->lives, l->init_stack);
 		print_code("data", l->data_address);
@@ -272,7 +273,7 @@ static void dump_hists(struct dump *dump)
 
 static void dump_records(struct dump *dump)
 {
-	static void (*const part[])(struct dump *dump) = {
+	static void (*const part[])(struct dump * dump) = {
 		dump_modules, dump_threads, dump_locks, dump_nodes,
 		dump_stacks,  dump_slots,   dump_stats, dump_hists,
 	};
@@ -334,7 +335,8 @@ int cmd_dump(int argc, char **argv)
 	const struct options options = {
 		.command = "dump",
 		.usage = "[options] TRACE",
-		.about = "Prints the raw events of a trace, one a line, times in ns since its start.\n",
+		.about =
+			"Prints the raw events of a trace, one a line, times in ns since its start.\n",
 		.rows = rows,
 		.nr_rows = sizeof(rows) / sizeof(*rows),
 	};

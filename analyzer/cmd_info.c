@@ -21,15 +21,15 @@
 #include "report.h"
 #include "words.h"
 
-#define BAD_MAX 100	/* places in event blocks that are told one by one */
+#define BAD_MAX 100 /* places in event blocks that are told one by one */
 
 struct info {
 	const struct reader *reader;
 	uint64_t events[TRACE_EV_MAX];
 	uint64_t nr_events, event_bytes;
-	uint64_t acquisitions;		/* of these; folded ones apart */
+	uint64_t acquisitions; /* of these; folded ones apart */
 	uint64_t folded;
-	uint64_t bad[BAD_MAX];		/* offsets of what could not be decoded */
+	uint64_t bad[BAD_MAX]; /* offsets of what could not be decoded */
 	size_t nr_bad;
 };
 
@@ -52,8 +52,8 @@ static void count_events(struct info *info)
 		const struct reader_stream *stream = reader_stream(info->reader, i);
 
 		for (size_t j = 0; j < stream->nr_chunks; j++)
-			info->event_bytes += (uint64_t)(stream->chunks[j].end -
-							stream->chunks[j].begin);
+			info->event_bytes +=
+				(uint64_t)(stream->chunks[j].end - stream->chunks[j].begin);
 		cursor_init(&c, stream);
 		while (cursor_next(&c)) {
 			info->events[c.event.type]++;
@@ -84,10 +84,10 @@ static void count_folded(struct info *info)
 
 /* Records of one type; ids may have holes. */
 #define COUNT(reader, type) count_type(reader, reader_max_##type(reader), has_##type)
-#define HAS(type)                                                             \
-	static bool has_##type(const struct reader *reader, uint32_t id)      \
-	{                                                                     \
-		return reader_##type(reader, id) != NULL;                     \
+#define HAS(type)                                                        \
+	static bool has_##type(const struct reader *reader, uint32_t id) \
+	{                                                                \
+		return reader_##type(reader, id) != NULL;                \
 	}
 HAS(thread)
 HAS(lock)
@@ -131,8 +131,8 @@ static double bytes_per_acquisition(const struct info *info)
 
 /* ---- for people ---- */
 
-__attribute__((format(printf, 2, 3)))
-static void print_fact(const char *name, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void print_fact(const char *name, const char *format,
+							     ...)
 {
 	char text[4096], escaped[4 * sizeof(text)];
 	va_list ap;
@@ -197,14 +197,16 @@ static void print_process(const struct reader *reader)
 
 static void print_content(const struct reader *reader)
 {
-	print_fact("blocks", "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64
-		   " empty", reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
+	print_fact("blocks",
+		   "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64 " empty",
+		   reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
 		   reader_nr_blocks(reader, TRACE_BLOCK_SLOT),
 		   reader_nr_blocks(reader, TRACE_BLOCK_RECORDS), reader_nr_blocks(reader, 0));
-	print_fact("dictionary", "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %"
-		   PRIu64 " stacks, %" PRIu64 " modules", COUNT(reader, thread),
-		   COUNT(reader, lock), COUNT(reader, node), COUNT(reader, stack),
-		   COUNT(reader, module));
+	print_fact("dictionary",
+		   "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %" PRIu64
+		   " stacks, %" PRIu64 " modules",
+		   COUNT(reader, thread), COUNT(reader, lock), COUNT(reader, node),
+		   COUNT(reader, stack), COUNT(reader, module));
 	print_fact("statistics", "%zu, with %zu histograms", reader_nr_stats(reader),
 		   reader_nr_hists(reader));
 }
@@ -424,7 +426,8 @@ int cmd_info(int argc, char **argv)
 	const struct options options = {
 		.command = "info",
 		.usage = "[options] TRACE...",
-		.about = "Prints the facts of a trace file: who wrote it, what is in it, what is damaged.\n",
+		.about =
+			"Prints the facts of a trace file: who wrote it, what is in it, what is damaged.\n",
 		.rows = rows,
 		.nr_rows = sizeof(rows) / sizeof(*rows),
 	};

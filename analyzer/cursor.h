@@ -11,11 +11,11 @@
 
 struct cursor {
 	const struct reader_stream *stream;
-	size_t chunk;			/* the next one to begin */
-	const unsigned char *at, *end;	/* in the chunk now */
-	struct trace_event event;	/* valid after cursor_next() was true */
-	uint32_t thread;		/* of the event */
-	uint64_t bad_offset;		/* in the file: where the chunk stopped making sense; 0: not */
+	size_t chunk;		       /* the next one to begin */
+	const unsigned char *at, *end; /* in the chunk now */
+	struct trace_event event;      /* valid after cursor_next() was true */
+	uint32_t thread;	       /* of the event */
+	uint64_t bad_offset; /* in the file: where the chunk stopped making sense; 0: not */
 };
 
 void cursor_init(struct cursor *cursor, const struct reader_stream *stream);

@@ -20,7 +20,7 @@
 
 #include "reader_internal.h"
 
-#define READER_VERSION TRACE_VERSION	/* what this reader understands */
+#define READER_VERSION TRACE_VERSION /* what this reader understands */
 
 /* ---- small helpers of all parts ---- */
 
@@ -119,9 +119,9 @@ static int header_check(const struct trace_header *h, const char *path, char *er
 			      "not a lockprof trace");
 	if (h->endian_mark != TRACE_ENDIAN_MARK)
 		return refuse(error, size, path, offsetof(struct trace_header, endian_mark),
-			      h->endian_mark == __builtin_bswap32(TRACE_ENDIAN_MARK) ?
-				      "written on a machine of the other byte order" :
-				      "the byte order mark is damaged");
+			      h->endian_mark == __builtin_bswap32(TRACE_ENDIAN_MARK)
+				      ? "written on a machine of the other byte order"
+				      : "the byte order mark is damaged");
 	if (h->min_reader > READER_VERSION) {
 		snprintf(text, sizeof(text),
 			 "format version %u needs a reader of version %u or newer, this one is %u",
@@ -182,7 +182,7 @@ static void header_repair(struct reader *reader)
 	for (uint32_t i = 0; i < h->argv_bytes; i++)
 		arguments += !h->argv[i];
 	if (h->argc > arguments)
-		h->argc = arguments;	/* a long command line is cut */
+		h->argc = arguments; /* a long command line is cut */
 	if (h->block.magic != TRACE_BLOCK_MAGIC || h->block.type != TRACE_BLOCK_HEADER)
 		reader_damaged(reader, 0, "header: its block head is damaged");
 }
@@ -243,8 +243,6 @@ static void size_check(struct reader *reader)
 	if (reader->nr_blocks + slack < h->nr_blocks)
 		reader_damaged(reader, reader->bytes, "the file ends here, %llu blocks are missing",
 			       (unsigned long long)(h->nr_blocks - reader->nr_blocks));
-	else if (reader->bytes % TRACE_BLOCK_SIZE && !slack)
-		reader_damaged(reader, reader->bytes, "the file ends inside a block");
 }
 
 static int read_all(struct reader *reader)

@@ -17,10 +17,10 @@
 
 /* An EVENTS block as its head tells it. */
 struct block_ref {
-	uint64_t offset;	/* of the head */
+	uint64_t offset; /* of the head */
 	uint32_t slot, thread, sequence, length;
 	uint64_t base_ticks, last_ticks;
-	const char *bad;	/* why it cannot be used, NULL when it can */
+	const char *bad; /* why it cannot be used, NULL when it can */
 };
 
 /* The type of a block; 0: nothing to read there. The head fits in the file when it is not 0. */
@@ -80,8 +80,8 @@ static int slot_copy_live(struct reader *reader, struct reader_slot *slot,
 		    from->base_ticks == to->base_ticks)
 			break;
 	}
-	slot->ring_bytes = to->tail < to->head && to->head <= TRACE_RING_SIZE ?
-				   to->head - to->tail : 0;
+	slot->ring_bytes =
+		to->tail < to->head && to->head <= TRACE_RING_SIZE ? to->head - to->tail : 0;
 	copy = reader_pool(reader, slot->ring_bytes);
 	if (!copy)
 		return -ENOMEM;
@@ -120,8 +120,9 @@ static int slot_read(struct reader *reader, uint64_t number)
 	struct reader_slot *slot;
 
 	if (bytes < sizeof(*from) || !from->block.slot) {
-		reader_damaged(reader, offset, bytes < sizeof(*from) ?
-			       "the file ends in the state of a slot" : "slot without number");
+		reader_damaged(reader, offset,
+			       bytes < sizeof(*from) ? "the file ends in the state of a slot"
+						     : "slot without number");
 		return 0;
 	}
 	slot = reader_vector_push(&reader->slots, sizeof(*slot));
@@ -207,9 +208,12 @@ static int events_read(struct reader *reader, uint64_t number, struct reader_vec
 	if (!ref)
 		return -ENOMEM;
 	memcpy(&b, reader->map + offset, sizeof(b));
-	*ref = (struct block_ref){ .offset = offset,	     .slot = b.slot,
-				   .thread = b.thread,	     .sequence = b.sequence,
-				   .length = b.length,	     .base_ticks = b.base_ticks,
+	*ref = (struct block_ref){ .offset = offset,
+				   .slot = b.slot,
+				   .thread = b.thread,
+				   .sequence = b.sequence,
+				   .length = b.length,
+				   .base_ticks = b.base_ticks,
 				   .last_ticks = b.last_ticks };
 	ref->bad = events_bad(ref, b.checksum, reader->map + offset + sizeof(b), room);
 	return 0;
@@ -265,8 +269,9 @@ static void missing(struct reader *reader, uint64_t offset, uint32_t slot, uint6
 		    uint64_t to)
 {
 	if (!reader->live)
-		reader_damaged(reader, offset, "events missing: slot %u lacks its blocks %llu to %llu",
-			       slot, (unsigned long long)from, (unsigned long long)(to - 1));
+		reader_damaged(reader, offset,
+			       "events missing: slot %u lacks its blocks %llu to %llu", slot,
+			       (unsigned long long)from, (unsigned long long)(to - 1));
 }
 
 /* A full block. *next is the sequence that should come. */

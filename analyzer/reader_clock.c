@@ -14,8 +14,8 @@
 
 #include "reader_internal.h"
 
-#define APART_NS	1000000ull	/* closer calibrations are no measurement */
-#define SAME_BOOT_NS	5000000000ll	/* realtime may be stepped by so much meanwhile */
+#define APART_NS     1000000ull	  /* closer calibrations are no measurement */
+#define SAME_BOOT_NS 5000000000ll /* realtime may be stepped by so much meanwhile */
 
 #if defined(__x86_64__)
 #define COUNTER_HERE TRACE_CLOCK_TSC

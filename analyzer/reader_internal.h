@@ -29,49 +29,49 @@ struct reader_vector {
 /* Records of one type by id; NULL where there is none. */
 struct reader_table {
 	void **record;
-	uint32_t max;		/* highest id, 0: empty */
+	uint32_t max; /* highest id, 0: empty */
 	uint32_t capacity;
 };
 
 struct reader_clock {
-	uint64_t zero_ticks;	/* the recording's start */
+	uint64_t zero_ticks; /* the recording's start */
 	double ns_per_tick;
 };
 
 struct reader {
 	char *path;
 	const unsigned char *map;
-	uint64_t bytes;			/* of the file when it was opened */
+	uint64_t bytes; /* of the file when it was opened */
 	uint64_t inode;
-	uint64_t nr_blocks;		/* in these, a cut one included */
-	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1];	/* 0: never written */
-	bool live;			/* when it was opened */
-	struct trace_header header;	/* a copy, its texts terminated */
+	uint64_t nr_blocks;			      /* in these, a cut one included */
+	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1]; /* 0: never written */
+	bool live;				      /* when it was opened */
+	struct trace_header header;		      /* a copy, its texts terminated */
 	struct reader_clock clock;
 	uint64_t end_ticks;
-	uint64_t records_bytes;		/* of RECORDS blocks: what bounds the ids */
+	uint64_t records_bytes; /* of RECORDS blocks: what bounds the ids */
 
 	struct reader_table thread, lock, node, stack, module;
-	struct reader_vector names;	/* const struct trace_name *, by (of, target, id) */
-	struct reader_vector stats;	/* const struct trace_stat * */
-	struct reader_vector hists;	/* const struct trace_hist * */
-	struct reader_vector slots;	/* struct reader_slot */
-	struct reader_vector owned;	/* const struct trace_slot *, of slots that have an owner */
-	struct reader_vector chunks;	/* struct reader_chunk, by stream */
-	struct reader_vector streams;	/* struct reader_stream */
-	struct reader_vector damages;	/* struct reader_damage */
-	uint64_t nr_damages;		/* those that were not kept included */
+	struct reader_vector names;   /* const struct trace_name *, by (of, target, id) */
+	struct reader_vector stats;   /* const struct trace_stat * */
+	struct reader_vector hists;   /* const struct trace_hist * */
+	struct reader_vector slots;   /* struct reader_slot */
+	struct reader_vector owned;   /* const struct trace_slot *, of slots that have an owner */
+	struct reader_vector chunks;  /* struct reader_chunk, by stream */
+	struct reader_vector streams; /* struct reader_stream */
+	struct reader_vector damages; /* struct reader_damage */
+	uint64_t nr_damages;	      /* those that were not kept included */
 
-	struct reader_vector pools;	/* memory of the copies */
-	size_t pool_used, pool_size;	/* of the latest */
+	struct reader_vector pools;  /* memory of the copies */
+	size_t pool_used, pool_size; /* of the latest */
 };
 
 /* A slot's state, copied, and what was in its ring (copied from a live program). */
 struct reader_slot {
 	struct trace_slot *state;
-	const unsigned char *ring;	/* its bytes [tail, head), as many as there are */
+	const unsigned char *ring; /* its bytes [tail, head), as many as there are */
 	uint32_t ring_bytes;
-	uint64_t offset;		/* of the block in the file */
+	uint64_t offset; /* of the block in the file */
 };
 
 /* Room for one more item of `size` bytes, NULL without memory. */

@@ -18,7 +18,7 @@
 
 /* A record on its way in: checked for size, not yet for content. */
 struct incoming {
-	const struct trace_record *from;	/* in the map */
+	const struct trace_record *from; /* in the map */
 	uint64_t offset;
 	uint32_t size, type, id;
 };
@@ -55,8 +55,9 @@ static const char *check_stack(void *copy, uint32_t size)
 {
 	const struct trace_stack *stack = copy;
 
-	return stack->nr_frames <= (size - sizeof(*stack)) / sizeof(*stack->frames) ?
-		       NULL : "more frames than fit";
+	return stack->nr_frames <= (size - sizeof(*stack)) / sizeof(*stack->frames)
+		       ? NULL
+		       : "more frames than fit";
 }
 
 static const char *check_module(void *copy, uint32_t size)
@@ -83,8 +84,8 @@ static const char *check_name(void *copy, uint32_t size)
 
 static const struct record_kind {
 	const char *name;
-	size_t bytes;			/* at least */
-	size_t table;			/* offset in struct reader; 0: not a table */
+	size_t bytes; /* at least */
+	size_t table; /* offset in struct reader; 0: not a table */
 	const char *(*check)(void *copy, uint32_t size);
 } record_kind[] = {
 #define TABLE(member) offsetof(struct reader, member)
@@ -229,8 +230,8 @@ static int record_add(struct reader *reader, const struct incoming *in)
 		return 0;
 	}
 	if (in->size < kind->bytes) {
-		reader_damaged(reader, in->offset, "%s %u: %u bytes, needs %zu, skipped", kind->name,
-			       in->id, in->size, kind->bytes);
+		reader_damaged(reader, in->offset, "%s %u: %u bytes, needs %zu, skipped",
+			       kind->name, in->id, in->size, kind->bytes);
 		return 0;
 	}
 	if (kind->table)
@@ -256,14 +257,17 @@ int reader_read_records(struct reader *reader, uint64_t block)
 
 		size = size_type ? in.size : 8;
 		if (size < 8 || size % 8 || size > bytes - at) {
-			reader_damaged(reader, in.offset,
-				       "record of %u bytes where %u are left, rest of block skipped",
-				       size, bytes - at);
+			reader_damaged(
+				reader, in.offset,
+				"record of %u bytes where %u are left, rest of block skipped", size,
+				bytes - at);
 			break;
 		}
 		if (size_type)
 			err = record_add(reader, &in);
 	}
+	if (reader_block_bytes(reader, block) < TRACE_BLOCK_SIZE)
+		reader_damaged(reader, reader->bytes, "the file ends inside a block of records");
 	return err;
 }
 
@@ -364,14 +368,14 @@ int reader_finish_records(struct reader *reader)
 
 /* ---- what was found ---- */
 
-#define ACCESS(type)                                                                           \
-	uint32_t reader_max_##type(const struct reader *reader)                                \
-	{                                                                                      \
-		return reader->type.max;                                                       \
-	}                                                                                      \
-	const struct trace_##type *reader_##type(const struct reader *reader, uint32_t id)     \
-	{                                                                                      \
-		return id && id <= reader->type.max ? reader->type.record[id] : NULL;          \
+#define ACCESS(type)                                                                       \
+	uint32_t reader_max_##type(const struct reader *reader)                            \
+	{                                                                                  \
+		return reader->type.max;                                                   \
+	}                                                                                  \
+	const struct trace_##type *reader_##type(const struct reader *reader, uint32_t id) \
+	{                                                                                  \
+		return id && id <= reader->type.max ? reader->type.record[id] : NULL;      \
 	}
 
 ACCESS(thread)

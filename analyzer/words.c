@@ -4,14 +4,27 @@
 
 #include "words.h"
 
-#define WAITED { "waited", WORDS_TICKS }
-#define RESULT { "errno", WORDS_COUNT }
-#define STACK { "stack", WORDS_COUNT }
-#define WAITERS { "waiters", WORDS_COUNT }
+#define WAITED                        \
+	{                             \
+		"waited", WORDS_TICKS \
+	}
+#define RESULT                       \
+	{                            \
+		"errno", WORDS_COUNT \
+	}
+#define STACK                        \
+	{                            \
+		"stack", WORDS_COUNT \
+	}
+#define WAITERS                        \
+	{                              \
+		"waiters", WORDS_COUNT \
+	}
 
 const struct event_words event_words[TRACE_EV_MAX] = {
 	[TRACE_EV_PLAIN] = { "acquisition", "node", { { "hold", WORDS_TICKS } } },
-	[TRACE_EV_ACQUISITION] = { "acquisition", "node",
+	[TRACE_EV_ACQUISITION] = { "acquisition",
+				   "node",
 				   { { "hold", WORDS_TICKS },
 				     { "flags", WORDS_COUNT },
 				     { "wait", WORDS_TICKS },
@@ -23,7 +36,8 @@ const struct event_words event_words[TRACE_EV_MAX] = {
 	[TRACE_EV_FOREIGN] = { "foreign-release", "node", { STACK } },
 	[TRACE_EV_POST] = { "post", "node", { WAITERS } },
 	[TRACE_EV_SIGNAL] = { "signal", "node", { WAITERS, { "broadcast", WORDS_COUNT } } },
-	[TRACE_EV_COND_WAIT] = { "cond-wait", "node",
+	[TRACE_EV_COND_WAIT] = { "cond-wait",
+				 "node",
 				 { WAITED, RESULT, { "mutex-node", WORDS_COUNT } } },
 	[TRACE_EV_BARRIER] = { "barrier", "node", { WAITED, { "serial", WORDS_COUNT } } },
 	[TRACE_EV_ONCE] = { "once", "node", { WAITED } },
@@ -59,9 +73,9 @@ const char *words_kind(uint32_t kind)
 const char *words_how(uint32_t mode)
 {
 	static const char *const words[] = {
-		[TRACE_HOW_LOCK] = "lock",   [TRACE_HOW_TRY] = "try",
-		[TRACE_HOW_TIMED] = "timed", [TRACE_HOW_REACQUIRE] = "reacquire",
-		[TRACE_HOW_WAIT] = "wait",   [TRACE_HOW_WAKE] = "wake",
+		[TRACE_HOW_LOCK] = "lock",	 [TRACE_HOW_TRY] = "try",
+		[TRACE_HOW_TIMED] = "timed",	 [TRACE_HOW_REACQUIRE] = "reacquire",
+		[TRACE_HOW_WAIT] = "wait",	 [TRACE_HOW_WAKE] = "wake",
 		[TRACE_HOW_RELEASE] = "release",
 	};
 

@@ -3,19 +3,19 @@
  * Fuzzes the reader: whatever the bytes are, it refuses them or gives out only what is valid.
  *
  * Most of a trace is zeros, and a fuzzer that must invent a 64 KiB header finds nothing. So the
- * input is a list of patches (offset, length, bytes) to a good trace made by tracegen; an input that
- * begins with the format's magic is taken as a whole file instead.
+ * input is a list of patches (offset, length, bytes) to a good trace made by tracegen; an input
+ * that begins with the format's magic is taken as a whole file instead.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../analyzer/cursor.h"
 #include "../../analyzer/reader.h"
-#include "../lib/tracegen.c"	/* fuzzers are linked with the analyzer only */
+#include "../lib/tracegen.c" /* fuzzers are linked with the analyzer only */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -141,7 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (ftruncate(fd, 0) < 0 || pwrite(fd, good, good_bytes, 0) < 0)
 			abort();
 		patch(data, size);
-		if (size && data[0] == 0xff && ftruncate(fd, (off_t)(good_bytes - size % 512 * 97)) < 0)
+		if (size && data[0] == 0xff &&
+		    ftruncate(fd, (off_t)(good_bytes - size % 512 * 97)) < 0)
 			abort();
 	}
 	if (reader_open(&reader, path, error, sizeof(error)) == 0) {

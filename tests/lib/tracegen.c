@@ -21,13 +21,13 @@
 struct tracegen {
 	unsigned char **block;
 	uint32_t nr_blocks, capacity;
-	uint32_t records_block;		/* the RECORDS block that has room, 0: none yet */
-	uint32_t records_used;		/* bytes of it */
+	uint32_t records_block; /* the RECORDS block that has room, 0: none yet */
+	uint32_t records_used;	/* bytes of it */
 	uint32_t next_id[NR_TYPES];
-	uint32_t *slot_block;		/* by slot number - 1 */
-	struct fold *fold;		/* by slot number - 1 */
+	uint32_t *slot_block; /* by slot number - 1 */
+	struct fold *fold;    /* by slot number - 1 */
 	uint32_t nr_slots;
-	uint64_t latest;		/* ticks of the latest event */
+	uint64_t latest; /* ticks of the latest event */
 	struct arena arena;
 };
 
@@ -72,8 +72,8 @@ uint32_t tracegen_hole(struct tracegen *g)
 
 static void *arena_alloc(struct arena *arena, uint32_t size, uint32_t *place)
 {
-	struct tracegen *g = (struct tracegen *)(void *)((char *)arena -
-							 offsetof(struct tracegen, arena));
+	struct tracegen *g =
+		(struct tracegen *)(void *)((char *)arena - offsetof(struct tracegen, arena));
 	unsigned char *record;
 
 	size = (size + 7) & ~7u;
@@ -131,8 +131,9 @@ struct tracegen *tracegen_new(void)
 	h->control = 1;
 	h->mode = h->mode_at_start = TRACE_MODE_TRACE;
 	h->clock = TRACE_CLOCK_MONOTONIC;
-	h->calibration[0] = (struct trace_calibration){ 2, TRACEGEN_START_TICKS,
-		TRACEGEN_START_TICKS, TRACEGEN_START_REALTIME };
+	h->calibration[0] =
+		(struct trace_calibration){ 2, TRACEGEN_START_TICKS, TRACEGEN_START_TICKS,
+					    TRACEGEN_START_REALTIME };
 	h->start_realtime_ns = TRACEGEN_START_REALTIME;
 	h->max_size = 1 << 30;
 	h->pid = 4242;
@@ -252,8 +253,7 @@ uint32_t tracegen_node(struct tracegen *g, uint32_t parent, uint32_t lock, uint6
 	return tracegen_header(g)->nr_nodes = n->record.id;
 }
 
-uint32_t tracegen_name(struct tracegen *g, enum trace_name_of of, uint32_t target,
-		       const char *text)
+uint32_t tracegen_name(struct tracegen *g, enum trace_name_of of, uint32_t target, const char *text)
 {
 	size_t bytes = strlen(text);
 	struct trace_name *n = tracegen_record(g, TRACE_REC_NAME, 0, sizeof(*n) + bytes);

@@ -28,11 +28,12 @@
 
 /* The clock's value at the start of every generated recording. */
 #define TRACEGEN_START_TICKS	1000000ull
-#define TRACEGEN_START_REALTIME	1700000000000000000ull
+#define TRACEGEN_START_REALTIME 1700000000000000000ull
 
 struct tracegen;
 
-/* Mode trace, clock MONOTONIC, host "tracegen", pid 4242, exe "/usr/bin/generated", still running. */
+/* Mode trace, clock MONOTONIC, host "tracegen", pid 4242, exe "/usr/bin/generated", still running.
+ */
 struct tracegen *tracegen_new(void);
 void tracegen_free(struct tracegen *g);
 struct trace_header *tracegen_header(struct tracegen *g);

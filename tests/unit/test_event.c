@@ -8,13 +8,13 @@
 
 #include "../../trace/event.h"
 
-static const uint64_t extremes[] = { 0, 1, 63, 64, 127, 128, 16383, 16384, UINT32_MAX,
-				     1ull << 40, UINT64_MAX };
+static const uint64_t extremes[] = { 0,	    1,	   63,	       64,	   127,	      128,
+				     16383, 16384, UINT32_MAX, 1ull << 40, UINT64_MAX };
 #define NR_EXTREMES (sizeof(extremes) / sizeof(*extremes))
 
 /* Decodes where the bytes end, where more follow, and not where they are cut. */
-static void expect(const unsigned char *bytes, const unsigned char *end, const struct trace_event *want,
-		   uint64_t before)
+static void expect(const unsigned char *bytes, const unsigned char *end,
+		   const struct trace_event *want, uint64_t before)
 {
 	struct trace_event got;
 	const unsigned char *room[] = { end, bytes + 4 * TRACE_EVENT_BYTES };
@@ -79,7 +79,8 @@ static void test_longest_fits(void **state)
 
 	(void)state;
 	for (unsigned int type = TRACE_EV_ACQUISITION; type < TRACE_EV_MAX; type++) {
-		const unsigned char *end = event_put(bytes, type, UINT64_MAX >> 6, UINT64_MAX, most);
+		const unsigned char *end =
+			event_put(bytes, type, UINT64_MAX >> 6, UINT64_MAX, most);
 
 		assert_true(end <= bytes + sizeof(bytes));
 	}
@@ -107,8 +108,10 @@ static void test_no_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_all_types),
-		cmocka_unit_test(test_longest_fits), cmocka_unit_test(test_no_event),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_all_types),
+		cmocka_unit_test(test_longest_fits),
+		cmocka_unit_test(test_no_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

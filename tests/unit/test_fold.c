@@ -13,7 +13,7 @@
 #include "../../trace/fold.h"
 #include "../../trace/hist.h"
 
-#define NR_NODES 700
+#define NR_NODES  700
 #define NR_EVENTS 30000
 
 /* ---- an arena over malloc; `room` records are given out, then none ---- */

@@ -18,7 +18,7 @@ static void test_buckets_touch(void **state)
 			assert_int_equal(hist_low(octave, part), next);
 			next += hist_width(octave);
 		}
-	assert_int_equal(next, 0);	/* exactly 2^64 numbers */
+	assert_int_equal(next, 0); /* exactly 2^64 numbers */
 }
 
 static void check_place(uint64_t v)

@@ -22,10 +22,10 @@
 #include "../../analyzer/reader.h"
 #include "../lib/tracegen.h"
 
-#define NR_ACQUIRED 60000u	/* in slot 1: more than two rings hold */
+#define NR_ACQUIRED 60000u /* in slot 1: more than two rings hold */
 
 static struct tracegen *g;
-static unsigned char *image;	/* of the whole good trace */
+static unsigned char *image; /* of the whole good trace */
 static size_t image_bytes;
 static int memfd;
 static char path[64];
@@ -93,7 +93,7 @@ static uint64_t walk(const struct reader *r)
 			assert_true(!n->parent || reader_node(r, n->parent));
 			up = n->parent;
 		}
-		assert_int_equal(up && reader_node(r, up), 0);	/* the root was reached */
+		assert_int_equal(up && reader_node(r, up), 0); /* the root was reached */
 	}
 	for (uint32_t id = 1; id <= reader_max_thread(r); id++)
 		if (reader_thread(r, id))
@@ -359,7 +359,7 @@ static void test_torn_ring(void **state)
 	struct reader *r;
 
 	(void)state;
-	tracegen_slot_state(t, 2)->head += 10;	/* zeros: no event */
+	tracegen_slot_state(t, 2)->head += 10; /* zeros: no event */
 	r = open_generated(t);
 	assert_int_equal(reader_nr_damages(r), 1);
 	assert_true(has_damage(r, "no event in the ring here, 10 bytes"));
@@ -369,8 +369,9 @@ static void test_torn_ring(void **state)
 
 static void test_impossible_ring(void **state)
 {
-	const uint32_t bad[][2] = { { 10, 5 }, { 0, TRACE_RING_SIZE + 1 }, { 0, UINT32_MAX },
-				    { UINT32_MAX, UINT32_MAX } };
+	const uint32_t bad[][2] = {
+		{ 10, 5 }, { 0, TRACE_RING_SIZE + 1 }, { 0, UINT32_MAX }, { UINT32_MAX, UINT32_MAX }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -448,8 +449,8 @@ static void test_circle_of_parents(void **state)
 
 	(void)state;
 	((struct trace_node *)tracegen_find(t, TRACE_REC_NODE, 1))->parent = 2;
-	tracegen_node(t, 3, 1, 0x1000, TRACE_HOW_LOCK);	/* its own parent */
-	tracegen_node(t, 1, 1, 0x1000, TRACE_HOW_LOCK);	/* leads into the circle */
+	tracegen_node(t, 3, 1, 0x1000, TRACE_HOW_LOCK); /* its own parent */
+	tracegen_node(t, 1, 1, 0x1000, TRACE_HOW_LOCK); /* leads into the circle */
 	r = open_generated(t);
 	assert_int_equal(reader_nr_damages(r), 2);
 	assert_true(has_damage(r, "is below it"));
@@ -492,7 +493,8 @@ static void test_references(void **state)
 	r = open_generated(t);
 	assert_int_equal(reader_nr_damages(r), 7);
 	assert_int_equal(reader_node(r, 2)->parent + reader_node(r, 2)->lock +
-				 reader_node(r, 2)->stack + reader_lock(r, 2)->init_stack, 0);
+				 reader_node(r, 2)->stack + reader_lock(r, 2)->init_stack,
+			 0);
 	assert_int_equal(reader_node(r, 2)->site, 0x42);
 	assert_int_equal(reader_lock(r, 2)->data_address, 0);
 	assert_int_equal(reader_stack(r, 1)->frames[1], 0x55);
@@ -629,7 +631,7 @@ static void test_versions(void **state)
 	refused(image, image_bytes, -EINVAL, "format version 9 needs a reader of version 3");
 	h->min_reader = TRACE_VERSION;
 	r = open_bytes(image, image_bytes);
-	expect_whole(r);	/* newer, but it says that we can read it */
+	expect_whole(r); /* newer, but it says that we can read it */
 	reader_close(r);
 	*h = before;
 	h->features = 4;
@@ -664,15 +666,23 @@ static void test_cut_anywhere(void **state)
 		survive(image, rnd() % image_bytes);
 }
 
+/* The last block is one of events, filled up to 61,504 bytes. */
 static void test_cut_is_told(void **state)
 {
-	struct reader *r = open_bytes(image, image_bytes - 5000);
+	struct reader *r = open_bytes(image, image_bytes - 4000);
 
 	(void)state;
-	assert_true(has_damage(r, "the file ends"));
+	expect_whole(r);
+	assert_int_equal(walk(r), NR_ACQUIRED + 3);
+	reader_close(r);
+	r = open_bytes(image, image_bytes - 5000);
+	assert_true(has_damage(r, "longer than their block or the file"));
 	reader_close(r);
 	r = open_bytes(image, image_bytes - 3 * TRACE_BLOCK_SIZE);
 	assert_true(has_damage(r, "blocks are missing"));
+	reader_close(r);
+	r = open_bytes(image, TRACE_BLOCK_SIZE + 4096);
+	assert_true(has_damage(r, "ends inside a block of records"));
 	reader_close(r);
 }
 
@@ -805,7 +815,7 @@ static void test_clock(void **state)
 	assert_int_equal(reader_time_ns(r, 0), 0);
 	assert_true(reader_time_ns(r, UINT64_MAX) > 1ull << 62);
 	reader_close(r);
-	r = with_clock(TRACE_CLOCK_MONOTONIC, 10, 90);	/* too close to measure */
+	r = with_clock(TRACE_CLOCK_MONOTONIC, 10, 90); /* too close to measure */
 	expect_whole(r);
 	assert_int_equal(reader_time_ns(r, TRACEGEN_START_TICKS + 1000), 16000);
 	reader_close(r);
@@ -821,12 +831,12 @@ static void test_set_exit(void **state)
 
 	(void)state;
 	assert_int_equal(tracegen_write(t, path), 0);
-	assert_int_equal(reader_set_exit(path, 9), 0);	/* as from waitpid: signal 9 */
+	assert_int_equal(reader_set_exit(path, 9), 0); /* as from waitpid: signal 9 */
 	assert_int_equal(reader_open(&r, path, error, sizeof(error)), 0);
 	assert_int_equal(reader_header(r)->end, TRACE_END_SIGNAL);
 	assert_int_equal(reader_header(r)->end_value, 9);
 	reader_close(r);
-	assert_int_equal(reader_set_exit(path, 3 << 8), 0);	/* it is known already */
+	assert_int_equal(reader_set_exit(path, 3 << 8), 0); /* it is known already */
 	assert_int_equal(reader_open(&r, path, error, sizeof(error)), 0);
 	assert_int_equal(reader_header(r)->end, TRACE_END_SIGNAL);
 	reader_close(r);
