@@ -96,9 +96,11 @@ static inline const unsigned char *event_get_rest(const unsigned char *p, const 
 	if (e->type == TRACE_EV_PLAIN || e->type >= TRACE_EV_MAX)
 		return NULL;
 	p = varint_get(p, end, &delta);
+	if (!p)
+		return NULL;
+	e->ticks += delta;
 	for (unsigned int i = 0; p && i < trace_event_args[e->type]; i++)
 		p = varint_get(p, end, &e->value[i]);
-	e->ticks += delta;
 	return p;
 }
 
@@ -126,10 +128,10 @@ static inline const unsigned char *event_get(const unsigned char *p, const unsig
 	e->type = TRACE_EV_PLAIN;
 	e->arg = w >> 1;
 	p = varint_get(p, end, &delta);
-	if (p)
-		p = varint_get(p, end, &e->value[ACQ_HOLD]);
+	if (!p)
+		return NULL;
 	e->ticks += delta;
-	return p;
+	return varint_get(p, end, &e->value[ACQ_HOLD]);
 }
 
 /*
