@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # lockprof: build, test, install. `make help` lists the targets.
 #
 # One Makefile, not recursive. Sources are found by wildcard, header dependencies come from the

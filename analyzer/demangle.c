@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Symbols as the programmer wrote them, by libiberty: C++ (Itanium) and Rust (both manglings).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef LOCKPROF_DEMANGLE_H
 #define LOCKPROF_DEMANGLE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * /tmp/perf-PID.map, in which JIT compilers (V8, Java agents, .NET, LuaJIT, CPython) tell their
  * code: lines of "START SIZE name", both numbers hexadecimal, the name to the end of the line.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef LOCKPROF_PERFMAP_H
 #define LOCKPROF_PERFMAP_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Address ranges, sorted, possibly nested or overlapping: ELF symbols, compilation units,
  * functions, variables and JIT code are all looked up here.

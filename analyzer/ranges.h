@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef LOCKPROF_RANGES_H
 #define LOCKPROF_RANGES_H
 

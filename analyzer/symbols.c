@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The offline symbolizer: the modules of a recording, and a cache over all that was asked.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A code address to its function, the functions it was inlined into, and their lines.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The address of a static lock to a name: the ELF symbol says which variable, its DWARF type says
  * which part of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The ELF symbol tables (.symtab, of the debug file where there is one, .dynsym, and the packed
  * one of .gnu_debugdata), sorted once per module; dwfl_module_addrinfo() would search all symbols

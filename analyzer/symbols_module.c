@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One file of the recorded process: is it still the file that ran, and where is its debug
  * information.

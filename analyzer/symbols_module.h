@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef LOCKPROF_SYMBOLS_MODULE_H
 #define LOCKPROF_SYMBOLS_MODULE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which part of a variable lies at an offset: ".mu", "[3].mu", "[1][2].pair.first".
  *

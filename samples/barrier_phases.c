@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * barrier_phases: threads compute in step; one of them is always late.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * bounded_buffer: producers and consumers share a ring of 16 slots.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * double_checked: look first, lock only when there is nothing yet.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * event: wait until something has happened, by a mutex, a condition variable and a number.
  *

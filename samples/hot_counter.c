@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hot_counter: every thread adds to one counter under one mutex.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * io_under_lock: a cache whose flusher writes to a slow disk with the cache's lock held.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lock_convoy: one slow holder in two hundred, and all the others line up behind it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lock_scope: the same work twice, in a critical section that is too large and in a minimal one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * nested_locks: who waits for an inner lock makes others wait for the outer one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * philosophers: five of them, five forks, and each needs the fork on either side.
  *

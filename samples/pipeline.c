@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pipeline: three stages in a row, joined by two queues; the middle stage is the slow one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * priority_inversion: an urgent thread waits for a lock, and an unimportant one decides how long.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * reader_starves_writer: overlapping readers keep a writer out for as long as they go on.
  *

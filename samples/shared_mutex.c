@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * shared_mutex: two processes share a mutex in a piece of shared memory.
  *

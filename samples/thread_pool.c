@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * thread_pool: workers fetch jobs from one queue; the jobs are too small for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * transfer: money between two accounts, each with a lock of its own.
  *

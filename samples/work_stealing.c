@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * work_stealing: a deque per worker; who has nothing left steals from the others.
  *

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The whole way once: record a sample, read its report. `make demo` runs it after the build.
 set -eu
 build=${1:-build}

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # What lockprof needs to build and to test, and how to get it.
 #
 #   deps.sh check   GROUP...   one line that names the missing packages; exit 1 if there are any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * blame_known: one thread is to blame for every wait in this program.
  *

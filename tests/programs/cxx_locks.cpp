@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // cxx_locks: the locks of the C++20 library, each used a known number of times by T threads.
 //
 // Which symbols libstdc++ calls for them: mutex, recursive_mutex and timed_mutex are pthread

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exact_all: every kind of call a fixed number of times, each with a known outcome.
  *

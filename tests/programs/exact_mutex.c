@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exact_mutex: T threads, N iterations each, over K mutexes, counted under the locks themselves.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exec_chain: a program that replaces itself by itself, again and again, with one pid throughout.
  *

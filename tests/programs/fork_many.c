@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * fork_many: a process with threads forks children that take locks too.
  *

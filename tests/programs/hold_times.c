@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hold_times: holds slow_mu for times that it measures itself, while another thread waits for it.
  *

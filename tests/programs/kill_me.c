@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * kill_me: threads lock and unlock until somebody kills the process, and the count survives it.
  *

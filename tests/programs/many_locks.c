@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * many_locks: mutexes that come and go, on addresses that are used again and again.
  *

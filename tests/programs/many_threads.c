@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * many_threads: G generations of T threads, each of which takes locks and ends.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // rust_locks: Mutex, RwLock, Condvar and mpsc of Rust's std, contended by T threads.
 //
 // On Linux these are atomics that sleep by syscall(SYS_futex): a preload sees each sleep and each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * rwlock_kinds: the three kinds of reader-writer lock, with counted reads and writes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * semaphore_handoff: three semaphores with three meanings, each wait and post counted.
  *

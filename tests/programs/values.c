@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * values: what every mutex, rwlock, spin lock, barrier and once call returns, outcome by outcome.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * values_threads: what thread calls, cancelled waits and C11 return, outcome by outcome.
  *

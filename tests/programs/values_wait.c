@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * values_wait: what conditions, semaphores and syscall(SYS_futex) return, outcome by outcome.
  *

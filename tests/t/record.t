@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # lockprof record as its user meets it: statuses, file names, signals, refusals, and the words
 # that go with them. Reads no trace: --quiet.
 : "${BUILD:?run by tests/run}"

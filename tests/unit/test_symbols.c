@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The symbolizer against programs that this test compiles: every kind of file and of missing,
  * changed and damaged debug information. Markers in the code (asm labels) give the addresses.
