@@ -96,6 +96,8 @@ static void slot_ring(struct reader *reader, struct reader_slot *slot, const uns
 	const struct trace_slot *s = slot->state;
 	uint32_t head = s->head < room ? s->head : room;
 
+	if (!s->head)
+		return; /* also when killed before `tail` followed */
 	if (s->head > TRACE_RING_SIZE || s->tail > s->head) {
 		reader_damaged(reader, slot->offset, "slot %u: ring from %u to %u is impossible",
 			       s->block.slot, s->tail, s->head);
@@ -334,7 +336,9 @@ static int stream_add(struct reader *reader, uint32_t number, const struct block
 
 	for (size_t i = 0; !err && i < nr_refs; i++)
 		err = chunk_of_block(reader, &ref[i], &next);
-	if (!err && slot && slot->state->sequence > next)
+	/* In profile mode rings were folded from there on. */
+	if (!err && slot && slot->state->sequence > next &&
+	    reader->header.mode != TRACE_MODE_PROFILE)
 		missing(reader, slot->offset, number, next, slot->state->sequence);
 	if (!err && slot && slot->state->sequence >= next && slot->ring_bytes)
 		err = chunk_of_ring(reader, slot);

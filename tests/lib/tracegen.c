@@ -413,6 +413,7 @@ void tracegen_fold(struct tracegen *g, uint32_t slot)
 	uint64_t ticks = s->base_ticks;
 
 	fold_events(&g->fold[slot - 1], bytes + s->tail, bytes + s->head, &ticks, NULL, NULL);
+	s->sequence++;
 	ring_reset(s);
 	tracegen_header(g)->mode = TRACE_MODE_PROFILE;
 }

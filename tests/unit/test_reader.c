@@ -367,6 +367,21 @@ static void test_torn_ring(void **state)
 	reader_close(r);
 }
 
+/* A fold moved the tail on, and then the program was killed while it reset the ring. */
+static void test_killed_while_resetting(void **state)
+{
+	struct tracegen *t = generate();
+	struct reader *r;
+
+	(void)state;
+	tracegen_slot_state(t, 2)->tail = tracegen_slot_state(t, 2)->head;
+	tracegen_slot_state(t, 2)->head = 0;
+	r = open_generated(t);
+	expect_whole(r);
+	assert_int_equal(walk(r), NR_ACQUIRED);
+	reader_close(r);
+}
+
 static void test_impossible_ring(void **state)
 {
 	const uint32_t bad[][2] = {
@@ -886,6 +901,7 @@ int main(void)
 		cmocka_unit_test(test_killed_while_flushing),
 		cmocka_unit_test(test_holes_and_a_longer_file),
 		cmocka_unit_test(test_torn_ring),
+		cmocka_unit_test(test_killed_while_resetting),
 		cmocka_unit_test(test_impossible_ring),
 		cmocka_unit_test(test_wrong_checksum),
 		cmocka_unit_test(test_same_block_twice),
