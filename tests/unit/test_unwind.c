@@ -8,7 +8,6 @@
  * AddressSanitizer the cases that count stack bytes or system calls, and the smallest stack, do
  * nothing.
  */
-#define _GNU_SOURCE
 #include <alloca.h>
 #include <dlfcn.h>
 #include <errno.h>
