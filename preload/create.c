@@ -143,13 +143,17 @@ static struct launch *launch_prepare(uintptr_t start, const pthread_attr_t *attr
 	return launch;
 }
 
-/* After it: the edge from creator to created, as of before. */
-static void launch_done(uint32_t id, uint64_t now)
+/*
+ * After it: the edge from creator to created, as of before. The new thread may not have run yet,
+ * and the next call of this one may be about it (a join, a name).
+ */
+static void launch_done(pthread_t handle, uint32_t id, uint64_t now)
 {
 	struct thread *t = thread_enter();
 
 	if (!t)
 		return;
+	thread_expect(handle, id);
 	ring_event(t, TRACE_EV_CREATE, id, now, NULL);
 	thread_leave(t);
 }
@@ -173,7 +177,7 @@ int pthread_create(pthread_t *restrict handle, const pthread_attr_t *restrict at
 	if (err)
 		launch_free(launch);
 	else
-		launch_done(id, now);
+		launch_done(*handle, id, now);
 	return err;
 }
 
@@ -193,7 +197,7 @@ int thrd_create(thrd_t *handle, thrd_start_t start, void *arg)
 	id = launch->origin.id;
 	result = real_thrd_create(handle, launch_run_c11, launch);
 	if (result == thrd_success)
-		launch_done(id, now);
+		launch_done((pthread_t)*handle, id, now);
 	else
 		launch_free(launch);
 	return result;

@@ -63,7 +63,10 @@ uint32_t thread_new_id(void)
 	return __atomic_add_fetch(&trace_header->nr_threads, 1, __ATOMIC_RELAXED);
 }
 
-/* The entry of a pthread_t, made when `make`. A handle that comes again is a new thread's. */
+/*
+ * The entry of a pthread_t, made when `make`. A handle that comes again is a new thread's: its
+ * record is the entry's only if it has the entry's id.
+ */
 static struct handle *handle_find(pthread_t handle, bool make)
 {
 	uint64_t hash = ((uint64_t)handle >> 6) * 0x9e3779b97f4a7c15ull;
@@ -90,12 +93,23 @@ uint32_t thread_id_of(pthread_t handle)
 	return h ? __atomic_load_n(&h->id, __ATOMIC_ACQUIRE) : 0;
 }
 
+void thread_expect(pthread_t handle, uint32_t id)
+{
+	struct handle *h = tables ? handle_find(handle, true) : NULL;
+	uint32_t seen = h ? __atomic_load_n(&h->id, __ATOMIC_RELAXED) : id;
+
+	/* Ids grow: a greater one is that of a thread that came after this one ended. */
+	while (seen < id && !__atomic_compare_exchange_n(&h->id, &seen, id, false,
+							 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
 void thread_set_name(pthread_t handle, const char *name)
 {
 	struct handle *h = tables ? handle_find(handle, false) : NULL;
 	struct trace_thread *record = h ? __atomic_load_n(&h->record, __ATOMIC_ACQUIRE) : NULL;
 
-	if (record)
+	if (record && record->record.id == __atomic_load_n(&h->id, __ATOMIC_ACQUIRE))
 		strncpy(record->name, name, sizeof(record->name) - 1);
 }
 

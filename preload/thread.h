@@ -96,6 +96,8 @@ void thread_begin(const struct thread_origin *origin);
 uint32_t thread_new_id(void);
 /* Thread ids by pthread_t; 0: unknown. */
 uint32_t thread_id_of(pthread_t handle);
+/* Of a thread that may not have run yet, by its creator. */
+void thread_expect(pthread_t handle, uint32_t id);
 void thread_set_name(pthread_t handle, const char *name);
 /* Makes a forked child, or a new process, ready. */
 int threads_init(void);
