@@ -11,7 +11,6 @@
 #define NS_PER_S 1000000000ull
 
 bool clock_is_counter;
-unsigned char clock_shift;
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -52,24 +51,14 @@ static bool kernel_rejects_counter(void)
 	       !strncmp(name, "jiffies", 7);
 }
 
-/* Counts of the raw clock in a short while, to choose the shift by. */
-static uint64_t counter_per_us(void)
-{
-	uint64_t ns = clock_monotonic_ns(), raw = clock_counter(), now;
-
-	do
-		now = clock_monotonic_ns();
-	while (now - ns < 20000);
-	return (clock_counter() - raw) * 1000 / (now - ns);
-}
-
 void clock_init(void)
 {
 	clock_is_counter = counter_is_invariant() && !kernel_rejects_counter();
-	clock_shift = 0;
-	if (clock_is_counter)
-		for (uint64_t rate = counter_per_us(); rate >= 2000; rate /= 2)
-			clock_shift++;
+}
+
+unsigned int clock_shift(void)
+{
+	return clock_is_counter ? CLOCK_COUNTER_SHIFT : 0;
 }
 
 enum trace_clock clock_kind(void)

@@ -83,7 +83,7 @@ static void header_fill(struct trace_header *h)
 	h->control = 1;
 	h->mode = h->mode_at_start = options.mode;
 	h->clock = clock_kind();
-	h->clock_shift = clock_shift;
+	h->clock_shift = clock_shift();
 	clock_calibrate(&h->calibration[0]);
 	h->calibration[1] = h->calibration[0];
 	h->start_realtime_ns = h->calibration[0].realtime_ns;

@@ -48,17 +48,46 @@ static inline uint64_t ring_delta(const struct thread *t, uint64_t now)
 	return likely(now >= last) ? now - last : 0;
 }
 
+/* A number below 2^14 as LEB128 in the low bytes, and how many bytes that is: no branch. */
+static inline uint64_t ring_code(uint64_t v)
+{
+	return (v & 0x7f) | (v & 0x3f80) << 1 | (uint64_t)(v > 0x7f) << 7;
+}
+
+static inline unsigned int ring_code_bits(uint64_t v)
+{
+	return v > 0x7f ? 16 : 8;
+}
+
+/*
+ * Puts three numbers below 2^14 together in a register and stores them at once (what hangs over is
+ * overwritten by the next event): lengths that vary from event to event cost no branch.
+ */
+static inline unsigned char *ring_put_short(unsigned char *p, uint64_t w, uint64_t delta,
+					    uint64_t hold)
+{
+	unsigned int after_w = ring_code_bits(w);
+	unsigned int after_delta = after_w + ring_code_bits(delta);
+	uint64_t bytes = ring_code(w) | ring_code(delta) << after_w |
+			 ring_code(hold) << after_delta;
+
+	__builtin_memcpy(p, &bytes, sizeof(bytes));
+	return p + (after_delta + ring_code_bits(hold)) / 8;
+}
+
 /* Appends an uncontended acquisition, at its release. */
 static inline void ring_plain(struct thread *t, uint32_t node, uint64_t now, uint64_t hold)
 {
 	unsigned char *p = t->ring + t->slot->head;
-	uint64_t delta = ring_delta(t, now);
+	uint64_t delta = ring_delta(t, now), w = (uint64_t)node << 1;
 
-	if (likely(node < 64 && (delta | hold) < 128)) {
-		uint32_t bytes = node << 1 | (uint32_t)delta << 8 | (uint32_t)hold << 16;
+	if (likely((w | delta | hold) < 128)) {
+		uint32_t bytes = (uint32_t)(w | delta << 8 | hold << 16);
 
-		__builtin_memcpy(p, &bytes, 4);	/* the fourth is overwritten by the next event */
+		__builtin_memcpy(p, &bytes, sizeof(bytes));
 		p += 3;
+	} else if (likely((w | delta | hold) < 1 << 14)) {
+		p = ring_put_short(p, w, delta, hold);
 	} else {
 		p = event_put_plain(p, node, delta, hold);
 	}
