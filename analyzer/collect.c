@@ -344,6 +344,19 @@ static int count_lock(struct lock *lock, uint32_t mode, const struct counters *b
 	return err;
 }
 
+static int count_waiter(struct model *model, uint32_t lock, uint32_t thread, uint64_t wait_ns)
+{
+	struct waiter *waiter;
+
+	if (!wait_ns)
+		return 0;
+	waiter = store_push(&model->waiters, &model->nr_waiters, sizeof(*waiter));
+	if (!waiter)
+		return -ENOMEM;
+	*waiter = (struct waiter){ .lock = lock, .thread = thread, .wait_ns = wait_ns };
+	return 0;
+}
+
 static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_own)
 {
 	struct pass *pass = c->pass;
@@ -362,6 +375,8 @@ static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_
 	if (!err)
 		err = count_thread(&c->model->threads[thread], pass_kind(pass, node->lock),
 				   &counters);
+	if (!err)
+		err = count_waiter(c->model, lock, thread, counters.wait_ns);
 	if (!err && counters.acquired) {
 		pair = store_push(&pass->store->pairs, &pass->store->nr_pairs, sizeof(*pair));
 		if (pair)

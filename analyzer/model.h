@@ -106,6 +106,12 @@ struct wait_stack {
 	uint64_t waits, wait_ns, wait_max_ns;
 };
 
+/* Who waited: `thread`, for `lock`, at one of the places; several rows may have the same two. */
+struct waiter {
+	uint32_t lock, thread;		/* indices in model.locks and model.threads */
+	uint64_t wait_ns;		/* over all rows of a lock: its all.wait_ns */
+};
+
 /* Blame: of the wait time for `lock`, wait_ns passed while `holder` held it, taken at holder_node. */
 struct blame {
 	uint32_t lock;			/* index in model.locks */
@@ -148,6 +154,7 @@ struct join_row {
 
 struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
+	size_t nr_waiters;
 	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
@@ -155,6 +162,7 @@ struct model {
 	struct thread *threads;
 	struct site *sites;		/* grouped by lock */
 	struct wait_stack *wait_stacks;	/* grouped by lock */
+	struct waiter *waiters;
 	struct blame *blames;		/* grouped by lock, largest first */
 	struct cond_row *conds;
 	struct barrier_row *barriers;

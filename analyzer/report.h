@@ -80,6 +80,7 @@ struct report_row {
 	uint32_t max_waiters;	/* UINT32_MAX: unknown */
 	uint64_t owner_changes; /* UINT64_MAX: unknown */
 	uint64_t unattributed_ns;
+	bool is_shared; /* between processes, so that holds may be in other traces */
 };
 
 struct report_rows {
@@ -196,6 +197,8 @@ const char *report_time(char buf[OUTPUT_NUMBER], uint64_t ns);
 const char *report_percent(char buf[OUTPUT_NUMBER], double ratio);
 /* "" for one, "s" for others. */
 const char *report_plural(uint64_t count);
+/* What the time is that no hold explains. */
+const char *report_nobody(const struct report_row *row);
 /* Its name, "name (4711)" when another of its process has the same. */
 void report_put_thread(const struct report *report, FILE *out, const struct thread *thread);
 /* "worker-3", "worker-3 and 1 other", "worker-3 and 5 others". */

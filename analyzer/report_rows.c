@@ -88,6 +88,11 @@ bool report_lock_contends(const struct lock *lock)
 	}
 }
 
+static bool is_shared(const struct lock *lock)
+{
+	return lock->record->flags & TRACE_LOCK_PSHARED;
+}
+
 struct report_totals report_totals(const struct model *model)
 {
 	struct report_totals totals = { 0 };
@@ -139,6 +144,7 @@ static void collect_locks(struct report_rows *rows, const struct model *model)
 			.max_waiters = lock->max_waiters,
 			.owner_changes = lock->owner_changes,
 			.unattributed_ns = lock->unattributed_ns,
+			.is_shared = is_shared(lock),
 		};
 
 		split_readers(&row, &lock->read, &lock->write);
@@ -147,24 +153,24 @@ static void collect_locks(struct report_rows *rows, const struct model *model)
 	}
 }
 
-/* A class contends when one of its locks does: all are of one kind, used in the same places. */
-static bool *contending_classes(const struct model *model)
+/* A class is what one of its locks is: all are of one kind, used in the same places. */
+static bool *classes_with(const struct model *model, bool (*has)(const struct lock *lock))
 {
-	bool *contends = calloc(model->nr_classes + 1, sizeof(*contends));
+	bool *found = calloc(model->nr_classes + 1, sizeof(*found));
 
-	for (size_t i = 0; contends && i < model->nr_locks; i++)
-		if (report_lock_contends(&model->locks[i]))
-			contends[model->locks[i].class] = true;
-	return contends;
+	for (size_t i = 0; found && i < model->nr_locks; i++)
+		if (has(&model->locks[i]))
+			found[model->locks[i].class] = true;
+	return found;
 }
 
 static int collect_classes(struct report_rows *rows, const struct model *model)
 {
-	bool *contends = contending_classes(model);
+	bool *contends = classes_with(model, report_lock_contends);
+	bool *shared = classes_with(model, is_shared);
+	int err;
 
-	if (!contends)
-		return -ENOMEM;
-	for (size_t i = 0; i < model->nr_classes; i++) {
+	for (size_t i = 0; contends && shared && i < model->nr_classes; i++) {
 		const struct lock_class *class = &model->classes[i];
 		struct report_row row = {
 			.index = i,
@@ -175,14 +181,17 @@ static int collect_classes(struct report_rows *rows, const struct model *model)
 			.max_waiters = class->max_waiters,
 			.owner_changes = class->owner_changes,
 			.unattributed_ns = class->unattributed_ns,
+			.is_shared = shared[i],
 		};
 
 		split_readers(&row, &class->read, &class->write);
 		if (contends[i])
 			add_row(rows, row);
 	}
+	err = contends && shared ? 0 : -ENOMEM;
 	free(contends);
-	return 0;
+	free(shared);
+	return err;
 }
 
 /* Threads and processes are all shown: one without locks is an answer, too. */

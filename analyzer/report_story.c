@@ -20,58 +20,52 @@
 #define HOT_LOCK       0.1   /* of the threads' time */
 #define SMALL_LOCK     0.01  /* of all waiting: below it a lock is no story */
 #define SECOND_HOLDER  0.1   /* of the lock's waiting: above it the second place is told, too */
+#define SOLE_HOLDER    0.95  /* of a place's waiting: above it no other thread is told */
 
 /* ---- who waited for it ---- */
 
-/*
- * The threads that waited for a row of locks. The model counts waits by lock and by thread, not
- * by both, so this is known only when no other lock was waited for.
- */
+/* The threads that waited for a row of locks: the one with most of it, and how many. */
 struct waiters {
-	uint32_t thread, nr; /* nr 0: not known */
+	uint32_t thread, nr;
 };
 
-static bool is_only_waited_for(const struct report_rows *rows, const struct report_row *row)
-{
-	for (size_t i = 0; i < rows->nr; i++)
-		if (&rows->rows[i] != row && rows->rows[i].all->wait_ns)
-			return false;
-	return true;
-}
-
-static struct waiters find_waiters(const struct report *report, const struct report_rows *rows,
-				   const struct report_row *row)
+static int find_waiters(const struct report *report, const struct report_rows *rows,
+			const struct report_row *row, struct waiters *waiters)
 {
 	const struct model *model = report->model;
-	struct waiters waiters = { 0 };
+	uint64_t *waited_ns = calloc(model->nr_threads + 1, sizeof(*waited_ns));
 
-	if (!is_only_waited_for(rows, row) || model->all.wait_ns != row->all->wait_ns)
-		return waiters;
-	for (size_t i = 0; i < model->nr_threads; i++) {
-		uint64_t wait_ns = model->threads[i].all.wait_ns;
+	*waiters = (struct waiters){ 0 };
+	if (!waited_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->nr_waiters; i++) {
+		const struct waiter *waiter = &model->waiters[i];
 
-		if (!wait_ns)
-			continue;
-		if (!waiters.nr++ || wait_ns > model->threads[waiters.thread].all.wait_ns)
-			waiters.thread = (uint32_t)i;
+		if (report_row_has_lock(report, rows, row, waiter->lock))
+			waited_ns[waiter->thread] += waiter->wait_ns;
 	}
-	return waiters;
+	for (size_t i = 0; i < model->nr_threads; i++) {
+		if (!waited_ns[i])
+			continue;
+		if (!waiters->nr++ || waited_ns[i] > waited_ns[waiters->thread])
+			waiters->thread = (uint32_t)i;
+	}
+	free(waited_ns);
+	return 0;
 }
 
 /* ---- one lock ---- */
 
-static void put_waited(const struct report *report, const struct report_rows *rows,
-		       const struct report_row *row, FILE *out)
+static int put_waited(const struct report *report, const struct report_rows *rows,
+		      const struct report_row *row, FILE *out)
 {
 	const struct model *model = report->model;
-	struct waiters waiters = find_waiters(report, rows, row);
 	uint64_t waits = report_waits(row->all);
+	struct waiters waiters;
 	char time[OUTPUT_NUMBER];
+	int err = find_waiters(report, rows, row, &waiters);
 
-	if (waiters.nr)
-		report_put_threads(report, out, waiters.thread, waiters.nr);
-	else
-		fputs("Threads", out);
+	report_put_threads(report, out, waiters.nr ? waiters.thread : UINT32_MAX, waiters.nr);
 	fprintf(out, " waited %s for %s (", report_time(time, row->all->wait_ns),
 		rows->by == REPORT_BY_LOCK ? model->locks[row->index].label
 					   : model->classes[row->index].label);
@@ -82,17 +76,20 @@ static void put_waited(const struct report *report, const struct report_rows *ro
 	else
 		fprintf(out, "%llu" REPORT_GLUE "times, at worst %s)", (unsigned long long)waits,
 			report_time(time, row->all->wait_max_ns));
+	return err;
 }
 
 static void put_holder(const struct report *report, const struct report_row *row,
 		       const struct report_group *group, bool is_first, FILE *out)
 {
+	bool is_sole = report_ratio(group->thread_ns, group->wait_ns) >= SOLE_HOLDER;
+	uint64_t wait_ns = is_sole ? group->thread_ns : group->wait_ns;
 	char part[OUTPUT_NUMBER];
 
 	fprintf(out, "%s %s %swhile ", is_first ? "," : " and",
-		report_percent(part, report_ratio(group->wait_ns, row->all->wait_ns)),
+		report_percent(part, report_ratio(wait_ns, row->all->wait_ns)),
 		is_first ? "of it " : "");
-	report_put_threads(report, out, group->thread, group->nr_threads);
+	report_put_threads(report, out, group->thread, is_sole ? 1 : group->nr_threads);
 	fprintf(out, " held %s in %s", row->nr_locks > 1 ? "one" : "it", group->text);
 }
 
@@ -104,7 +101,8 @@ static void put_blame(const struct report *report, const struct report_row *row,
 	char part[OUTPUT_NUMBER];
 
 	if (groups->nr == 0 || !group[0].text) {
-		fputs(". No other thread held it meanwhile: this was hand-off and scheduling", out);
+		fprintf(out, ". No other thread%s held it meanwhile: this was %s",
+			row->is_shared ? " of this process" : "", report_nobody(row));
 		return;
 	}
 	put_holder(report, row, &group[0], true, out);
@@ -112,8 +110,8 @@ static void put_blame(const struct report *report, const struct report_row *row,
 	    report_ratio(group[1].wait_ns, row->all->wait_ns) >= SECOND_HOLDER)
 		put_holder(report, row, &group[1], false, out);
 	if (nobody >= 0.01)
-		fprintf(out, "; %s %s hand-off and scheduling", report_percent(part, nobody),
-			nobody < 0.5 ? "was" : "of it was");
+		fprintf(out, "; %s %s %s", report_percent(part, nobody),
+			nobody < 0.5 ? "was" : "of it was", report_nobody(row));
 }
 
 static int tell_lock(const struct report *report, const struct report_rows *rows,
@@ -128,8 +126,8 @@ static int tell_lock(const struct report *report, const struct report_rows *rows
 
 	if (err)
 		return err;
-	put_waited(report, rows, row, line.out);
-	if (report->model->has_events) {
+	err = put_waited(report, rows, row, line.out);
+	if (!err && report->model->has_events) {
 		err = report_blame_parts(report, rows, row, &parts, &nr_parts);
 		if (!err)
 			err = report_group(report, parts, nr_parts, REPORT_FUNCTION, &groups);

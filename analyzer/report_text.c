@@ -140,6 +140,12 @@ static bool has_namesake(const struct model *model, const struct thread *thread)
 	return false;
 }
 
+const char *report_nobody(const struct report_row *row)
+{
+	return row->is_shared ? "another process, hand-off or scheduling"
+			      : "hand-off and scheduling";
+}
+
 void report_put_thread(const struct report *report, FILE *out, const struct thread *thread)
 {
 	fputs(thread->name, out);

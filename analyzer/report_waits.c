@@ -122,15 +122,19 @@ static int print_holders(const struct report *report, FILE *out, const struct re
 			 const struct report_groups *groups)
 {
 	struct shares shares;
+	char *nobody;
 	int err = 0;
 
+	if (asprintf(&nobody, "%s%s", row->is_shared ? "" : "nobody: ", report_nobody(row)) < 0)
+		return -ENOMEM;
 	count_shares(&shares, groups, row->all->wait_ns, row->unattributed_ns);
 	fprintf(out, "  While %s held by\n", row->nr_locks > 1 ? "they were" : "it was");
 	for (size_t i = 0; !err && i < shares.nr_listed; i++)
 		err = print_holder(report, out, shares.permille[i], &groups->groups[i]);
-	return err ? err
-		   : print_rest(report, out, &shares, "others, or in other places",
-				"nobody: hand-off and scheduling");
+	if (!err)
+		err = print_rest(report, out, &shares, "others, or in other places", nobody);
+	free(nobody);
+	return err;
 }
 
 static int print_title(const struct report *report, FILE *out, const struct report_rows *rows,

@@ -31,6 +31,7 @@ static struct thread threads[NR_THREADS];
 static struct lock locks[NR_LOCKS];
 static struct lock_class classes[NR_LOCKS];
 static struct blame blames[4];
+static struct waiter waiters[4];
 static struct wait_stack wait_stacks[4];
 static struct model model;
 static struct report report;
@@ -107,6 +108,7 @@ static int setup(void **state)
 		.classes = classes,
 		.threads = threads,
 		.blames = blames,
+		.waiters = waiters,
 		.wait_stacks = wait_stacks,
 		.duration_ns = 10 * SECOND,
 		.thread_ns = 30 * SECOND,
@@ -140,10 +142,11 @@ static void use_lock(size_t i, uint64_t acquired, uint64_t contended, uint64_t w
 	assert_int_equal(counters_add(&model.all, &c), 0);
 }
 
-static void wait_in(size_t thread, uint64_t wait_ns)
+static void wait_for(size_t lock, size_t thread, uint64_t wait_ns)
 {
-	threads[thread].all.wait_ns = wait_ns;
-	threads[thread].all.contended = 1;
+	threads[thread].all.wait_ns += wait_ns;
+	threads[thread].all.contended++;
+	waiters[model.nr_waiters++] = (struct waiter){ (uint32_t)lock, (uint32_t)thread, wait_ns };
 }
 
 static void blame_on(size_t lock, size_t thread, uint64_t site, uint64_t wait_ns)
@@ -195,7 +198,7 @@ static void one_waiter_one_holder(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 4 * SECOND);
 	check(report_story,
 	      "Waiting for locks took 4.00 s, 13 % of the threads' 30.0 s. There were 1000\n"
@@ -208,8 +211,8 @@ static void several_waiters_and_hand_off(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 1 * SECOND);
-	wait_in(WORKER_2, 3 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 1 * SECOND);
+	wait_for(CACHE_MU, WORKER_2, 3 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 3880 * MS);
 	unattributed(CACHE_MU, 120 * MS);
 	check_has(
@@ -219,17 +222,19 @@ static void several_waiters_and_hand_off(void **state)
 		"    hand-off and scheduling.\n");
 }
 
-static void waiters_of_two_locks_are_not_guessed(void **state)
+static void waiters_of_two_locks(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
 	use_lock(STATS_MU, 1000, 1, 1 * SECOND);
-	wait_in(WORKER_1, 5 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 3 * SECOND);
+	wait_for(CACHE_MU, WORKER_2, 1 * SECOND);
+	wait_for(STATS_MU, WORKER_1, 1 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 4 * SECOND);
 	blame_on(STATS_MU, WORKER_2, 30, 1 * SECOND);
-	check_has(report_story, " 1. Threads waited 4.00 s for cache_mu (10 times,");
+	check_has(report_story, " 1. worker-1 and 1 other waited 4.00 s for cache_mu");
 	check_has(report_story,
-		  " 2. Threads waited 1.00 s for stats_mu (once), 100 % of it while worker-2 held\n"
+		  " 2. worker-1 waited 1.00 s for stats_mu (once), 100 % of it while worker-2 held\n"
 		  "    it in count (server.c:30).\n");
 }
 
@@ -237,6 +242,7 @@ static void two_places_and_many_holders(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	blame_on(CACHE_MU, WORKER_1, 10, 1 * SECOND);
 	blame_on(CACHE_MU, WORKER_2, 11, 2 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 1 * SECOND);
@@ -246,10 +252,32 @@ static void two_places_and_many_holders(void **state)
 		"while\n    flusher held it in flush_all (server.c:20).\n");
 }
 
+static void one_of_several_holders_is_to_blame(void **state)
+{
+	(void)state;
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
+	blame_on(CACHE_MU, WORKER_1, 10, 40 * MS);
+	blame_on(CACHE_MU, WORKER_2, 10, 3960 * MS);
+	check_has(report_story, "99 % of it\n    while worker-2 held it in get (server.c:10).\n");
+}
+
+static void processes_share_it(void **state)
+{
+	(void)state;
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
+	lock_records[CACHE_MU].flags = TRACE_LOCK_PSHARED;
+	unattributed(CACHE_MU, 4 * SECOND);
+	check_has(report_story, "No other\n    thread of this process held it meanwhile: this was "
+				"another process, hand-off\n    or scheduling.\n");
+}
+
 static void nobody_held_it(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	unattributed(CACHE_MU, 4 * SECOND);
 	check_has(report_story,
 		  "No other\n    thread held it meanwhile: this was hand-off and scheduling.\n");
@@ -282,7 +310,7 @@ static void profile_says_why_no_blame(void **state)
 	(void)state;
 	model.has_events = false;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	check_has(report_story, "worker-1 waited 4.00 s for cache_mu (10 times, at worst 400 ms).\n"
 				"Who held the locks meanwhile is not known");
 }
@@ -388,7 +416,7 @@ static void hostile_names_are_escaped(void **state)
 
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	locks[CACHE_MU].label = classes[CACHE_MU].label = (char *)"=a\033[31m,\"b\n";
 	threads[WORKER_1].name = (char *)"\033]0;x\a";
 	for (size_t i = 0; i < 3; i++) {
@@ -417,7 +445,7 @@ static void whole_report_in_order(void **state)
 
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	blame_on(CACHE_MU, FLUSHER, 20, 4 * SECOND);
 	model.losses[TRACE_LOSS_NESTED] = 12;
 	text = told(report_text);
@@ -448,7 +476,7 @@ static void every_view_is_told(void **state)
 {
 	(void)state;
 	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
-	wait_in(WORKER_1, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
 	report.by = REPORT_BY_THREAD;
 	check_has(report_tables, "worker-1     10.0s  4.00s  40.0%");
 	check_has(report_csv, "worker-1,101,0,10000000000,");
@@ -526,9 +554,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(one_waiter_one_holder, setup),
 		cmocka_unit_test_setup(several_waiters_and_hand_off, setup),
-		cmocka_unit_test_setup(waiters_of_two_locks_are_not_guessed, setup),
+		cmocka_unit_test_setup(waiters_of_two_locks, setup),
 		cmocka_unit_test_setup(two_places_and_many_holders, setup),
 		cmocka_unit_test_setup(nobody_held_it, setup),
+		cmocka_unit_test_setup(one_of_several_holders_is_to_blame, setup),
+		cmocka_unit_test_setup(processes_share_it, setup),
 		cmocka_unit_test_setup(no_contention, setup),
 		cmocka_unit_test_setup(no_locks, setup),
 		cmocka_unit_test_setup(little_waiting, setup),
