@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hook.c: finds the functions behind ours; see hook.h */
 #include <dlfcn.h>
+#include <errno.h>
 
 #include "hook.h"
 
@@ -16,6 +17,8 @@ bool hooks_resolved;
  */
 void hooks_resolve(void)
 {
+	int saved = errno;
+
 	for (const struct hook *h = __start_hooks; h < __stop_hooks; h++) {
 		void *real = h->version ? dlvsym(RTLD_NEXT, h->name, h->version) : NULL;
 
@@ -24,4 +27,5 @@ void hooks_resolve(void)
 		*(void **)h->real = real;
 	}
 	hooks_resolved = true;
+	errno = saved;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "dict.h"
@@ -153,12 +154,15 @@ static void process_end(int status, void *unused)
 	__atomic_store_n(&trace_header->end, TRACE_END_EXIT, __ATOMIC_RELEASE);
 }
 
-static __attribute__((constructor)) void process_load(void)
+bool process_load(void)
 {
+	static enum { NOT_LOADED, LOADING, LOADED } load;
 	int saved = errno;
 	long n;
 
-	hooks_ready();
+	if (load || !environ)
+		return load == LOADED;
+	load = LOADING;		/* on_exit() may allocate, an allocator may lock */
 	clock_init();
 	process_begin_ticks = clock_ticks();
 	n = sys_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe_path,
@@ -170,5 +174,13 @@ static __attribute__((constructor)) void process_load(void)
 	thread_key_init();
 	thread_main_stack((uintptr_t)__builtin_frame_address(0));
 	on_exit(process_end, NULL);
+	load = LOADED;
 	errno = saved;
+	return true;
+}
+
+static __attribute__((constructor)) void process_constructor(void)
+{
+	hooks_ready();
+	process_load();
 }

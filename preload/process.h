@@ -12,6 +12,11 @@
 /* Time when this process began (loaded, or forked and first seen). */
 extern uint64_t process_begin_ticks;
 
+/*
+ * Reads the options and chooses the clock: once, by our constructor, or by the first call, when
+ * that comes from a constructor before ours. False: too early, libc has no environment yet.
+ */
+bool process_load(void);
 /* Makes sure that there is a trace to write to. False: this process records nothing. */
 bool process_ready(void);
 /* Refreshes the second calibration point; cheap enough for every flush. */

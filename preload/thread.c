@@ -231,6 +231,8 @@ static struct thread *thread_first_call(const struct thread_origin *origin)
 	struct thread *t;
 
 	hooks_ready();
+	if (!process_load())
+		return NULL;
 	thread_tls = &thread_busy;
 	barrier();
 	t = thread_register(origin);
