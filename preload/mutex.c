@@ -6,12 +6,14 @@
  * past us; so ours do the same over the same core. Facts that glibc keeps in the mutex (recursion
  * count, waiters, owner) are read while we hold it or before we block, never written.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <threads.h>
 
 #include "attempt.h"
 #include "c11.h"
 #include "mutex.h"
+#include "sys.h"
 
 #define NO_DEADLINE ((struct deadline){ 0, NULL })
 
@@ -58,6 +60,35 @@ static const struct family mutex_family = {
 	.relocked = mutex_relocked,
 };
 
+/*
+ * Robust, priority-inheriting and priority-protected mutexes are asked once, by the very call that
+ * the application made: for them a try before it is not the same. (glibc's trylock leaves an
+ * unrecoverable mutex locked, and a first EINVAL of a priority ceiling does not come again.) So
+ * whether somebody has it is read from the lock word, before the call.
+ */
+enum { ROBUST = 16, INHERIT = 32, PROTECT = 64, PSHARED = 128 };	/* glibc's */
+
+static bool mutex_is_special(const pthread_mutex_t *m)
+{
+	return m->__data.__kind & (ROBUST | INHERIT | PROTECT);
+}
+
+static int special_peek(void *lock)
+{
+	const pthread_mutex_t *m = lock;
+	unsigned int word = (unsigned int)__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED);
+	unsigned int taken = word & (m->__data.__kind & PROTECT ? 0x7ffff : 0x3fffffff);
+
+	return taken && mutex_owner(m) != (uint32_t)sys_gettid() ? EBUSY : EAGAIN;
+}
+
+static const struct family special_family = {
+	.attempt = special_peek,
+	.block = mutex_block,
+	.owner = mutex_owner,
+	.relocked = mutex_relocked,
+};
+
 /* Every way to ask for a mutex: the fast half, or on to the slow one. */
 static inline __attribute__((always_inline)) int
 mutex_lock(pthread_mutex_t *m, uintptr_t site, uint32_t kind_mode, struct deadline deadline)
@@ -65,6 +96,8 @@ mutex_lock(pthread_mutex_t *m, uintptr_t site, uint32_t kind_mode, struct deadli
 	struct thread *t = thread_self();
 	int err = TRIED_NOT;
 
+	if (kind_mode != MUTEX(TRY) && unlikely(mutex_is_special(m)))
+		return acquire_slow(&special_family, m, site, kind_mode, err, deadline);
 	if (likely(hold_prepare(t, m, site, kind_mode))) {
 		err = real_pthread_mutex_trylock(m);
 		if (likely(!err && !mutex_relocked(m))) {
@@ -119,7 +152,6 @@ static uint32_t mutex_flags(const pthread_mutex_t *m)
 		[PTHREAD_MUTEX_ERRORCHECK] = TRACE_LOCK_ERRORCHECK,
 		[PTHREAD_MUTEX_ADAPTIVE_NP] = TRACE_LOCK_ADAPTIVE,
 	};
-	enum { ROBUST = 16, INHERIT = 32, PROTECT = 64, PSHARED = 128 };	/* glibc's */
 	int kind = m->__data.__kind;
 
 	return type_flags[kind & 3] | (kind & ROBUST ? TRACE_LOCK_ROBUST : 0) |

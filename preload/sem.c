@@ -7,8 +7,8 @@
  * thread takes a second token, or posts without having one. From then on its waits and posts are
  * recorded as they happen, without hold. The analyzer ignores the few holds from before.
  *
- * sem_wait and its timed forms are cancellation points even when a token is there, so a pending
- * cancel is acted upon before the try. sem_post may be called from signal handlers: so may ours.
+ * sem_wait and sem_timedwait act on a pending cancel even when a token is there, so it is tested
+ * before the try (sem_clockwait, in glibc, does so only when it blocks). sem_post may be called from signal handlers: so may ours.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -105,7 +105,6 @@ static inline __attribute__((always_inline)) int sem_acquire(sem_t *s, uintptr_t
 {
 	int saved = errno;
 
-	pthread_testcancel();
 	if (likely(sem_take(s, site, kind_mode)))
 		return 0;
 	errno = saved;
@@ -121,6 +120,7 @@ static bool deadline_is_valid(clockid_t clock, const struct timespec *until)
 
 int sem_wait(sem_t *s)
 {
+	pthread_testcancel();
 	return sem_acquire(s, CALLER(), SEM(LOCK), (struct deadline){ 0, NULL });
 }
 
@@ -129,6 +129,7 @@ int sem_timedwait(sem_t *restrict s, const struct timespec *restrict until)
 	hooks_ready();
 	if (!deadline_is_valid(CLOCK_REALTIME, until))
 		return real_sem_timedwait(s, until);
+	pthread_testcancel();
 	return sem_acquire(s, CALLER(), SEM(TIMED), (struct deadline){ CLOCK_REALTIME, until });
 }
 

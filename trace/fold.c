@@ -209,6 +209,12 @@ static bool concerns_node(uint32_t type)
 	return type < TRACE_EV_CREATE && type != TRACE_EV_WAIT_BEGIN;
 }
 
+/* Only a damaged trace says otherwise. */
+static bool is_node(uint64_t arg)
+{
+	return arg && arg <= UINT32_MAX;
+}
+
 void fold_plain_new(struct fold *fold, uint32_t node, uint64_t hold)
 {
 	struct trace_stat *stat = fold_stat(fold, node);
@@ -229,6 +235,10 @@ void fold_event(struct fold *fold, const struct trace_event *event)
 
 	if (!concerns_node(event->type))
 		return;
+	if (!is_node(event->arg)) {
+		fold->lost++;
+		return;
+	}
 	if (event->type == TRACE_EV_PLAIN) {
 		fold_plain(fold, (uint32_t)event->arg, event->value[ACQ_HOLD]);
 		return;

@@ -73,7 +73,7 @@ enum trace_end {
 	TRACE_END_SIGNAL = 2,	/* end_value: the signal; written by `lockprof record` */
 };
 
-/* What could not be recorded, counted. Keep in step with trace_loss_name[] in names.c. */
+/* What could not be recorded, counted. The report has the words. */
 enum trace_loss {
 	TRACE_LOSS_NESTED,	/* calls made while the shim was busy on the same thread */
 	TRACE_LOSS_DEPTH,	/* holds not timed: more than TRACE_HELD_MAX locks held */
@@ -159,9 +159,11 @@ struct trace_held {
 struct trace_slot {
 	struct trace_block block;
 	uint32_t thread;	/* id of the owner now; 0: free */
-	uint32_t head;		/* ring bytes [tail, head) are events not yet flushed or folded */
+	uint32_t head;		/* ring bytes [tail, head) are events not yet flushed or folded;
+				 * head <= tail: none (head goes back to 0 first) */
 	uint32_t tail;
-	uint32_t sequence;	/* that the next EVENTS block of this slot will carry */
+	uint32_t sequence;	/* that the next EVENTS block of this slot will carry; goes up at
+				 * each flush, also when the ring was folded instead */
 	uint32_t thread_at_tail;	/* thread that the event at `tail` belongs to */
 	uint32_t wait_node;	/* not 0: the owner waits for this node's lock */
 	uint64_t base_ticks;	/* time that the event at `tail` counts its delta from */
