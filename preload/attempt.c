@@ -70,13 +70,20 @@ void attempt_waits(struct attempt *a)
 	thread_leave(a->thread);
 }
 
-void attempt_returned(struct attempt *a)
+bool attempt_returned(struct attempt *a)
 {
-	if (!a->began)
-		return;
-	a->thread->live = 0;
+	struct thread *t = a->thread;
+
+	if (!t || !a->began)
+		return t;
+	if (!t->self) {
+		a->thread = NULL;
+		return false;
+	}
+	t->live = 0;
 	barrier();
-	a->thread->slot->wait_node = 0;
+	t->slot->wait_node = 0;
+	return true;
 }
 
 /* Acquired, but there is no entry for a hold: counted at once. */
@@ -95,9 +102,11 @@ void attempt_acquired(struct attempt *a, uint32_t flags)
 {
 	uint64_t now = clock_ticks();
 	struct thread *t = a->thread;
-	struct trace_held *h = t->top;
+	struct trace_held *h;
 
-	attempt_returned(a);
+	if (!attempt_returned(a))
+		return;
+	h = t->top;	/* not earlier: a signal handler may have released what we hold */
 	if (h == t->limit) {
 		t->untimed++;
 		file_loss(TRACE_LOSS_DEPTH, 1);
@@ -121,7 +130,8 @@ static void attempt_note(struct attempt *a, enum trace_event_type type, const ui
 	uint64_t now = clock_ticks();
 	struct thread *t = a->thread;
 
-	attempt_returned(a);
+	if (!attempt_returned(a))
+		return;
 	ring_event(t, type, a->node, now, value);
 	a->thread = NULL;
 	thread_leave(t);
@@ -142,7 +152,8 @@ void attempt_token(struct attempt *a)
 	uint64_t now = clock_ticks();
 	struct thread *t = a->thread;
 
-	attempt_returned(a);
+	if (!attempt_returned(a))
+		return;
 	acquired_untimed(a, now, 0);
 	a->thread = NULL;
 	thread_leave(t);
@@ -166,7 +177,8 @@ void attempt_dropped(struct attempt *a)
 {
 	struct thread *t = a->thread;
 
-	attempt_returned(a);
+	if (!attempt_returned(a))
+		return;
 	a->thread = NULL;
 	thread_leave(t);
 }

@@ -46,8 +46,12 @@ void attempt_blocked(struct attempt *a, uint32_t owner);
 /* As attempt_blocked() for what is no contention (conditions, barriers, futexes, ...). */
 void attempt_waits(struct attempt *a);
 
-/* Back from the real call: the shim is at work again. The functions below call it themselves. */
-void attempt_returned(struct attempt *a);
+/*
+ * Back from the real call: the shim is at work again. The functions below call it themselves.
+ * False: nothing to record to. This is a child that a signal handler or a once routine forked
+ * meanwhile, and it found the thread zeroed.
+ */
+bool attempt_returned(struct attempt *a);
 
 /* The lock was acquired, by the try or by blocking. flags: TRACE_HELD_OWNERDEAD or 0. */
 void attempt_acquired(struct attempt *a, uint32_t flags);

@@ -49,7 +49,8 @@ static void sem_taken(struct attempt *a)
 {
 	struct trace_held *h;
 
-	attempt_returned(a);
+	if (!attempt_returned(a))
+		return;
 	h = hold_find(a->thread, a->lock);
 	if (h) {
 		lock_set_counting(a->lock);
