@@ -103,16 +103,26 @@ static int reserve_by_writing(int fd, uint64_t offset)
 	return 0;
 }
 
-static void *map_block(int fd, uint64_t offset)
+/* tmpfs gives up when a signal is pending; by the next try its handler has run. */
+static int reserve(int fd, uint64_t offset)
 {
-	int err = within_size_limit(offset + TRACE_BLOCK_SIZE) ? 0 : -EFBIG;
-	void *p;
+	int err, tries = 100;
 
-	if (!err)
+	if (!within_size_limit(offset + TRACE_BLOCK_SIZE))
+		return -EFBIG;
+	do
 		err = sys_fallocate(fd, offset, TRACE_BLOCK_SIZE);
+	while (err == -EINTR && --tries);
 	if (err == -EOPNOTSUPP || err == -ENOSYS)
 		err = reserve_by_writing(fd, offset);
-	if (err) {
+	return err;
+}
+
+static void *map_block(int fd, uint64_t offset)
+{
+	void *p;
+
+	if (reserve(fd, offset) < 0) {
 		file_event(TRACE_EVENT_NO_SPACE);
 		return NULL;
 	}
