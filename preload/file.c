@@ -23,7 +23,7 @@ static struct {
 	dev_t device;
 	ino_t inode;
 } file;
-static int file_fd = -1;	/* atomic: reopened by whoever finds it gone */
+static int file_fd = -1;	/* atomic: reopened by whoever finds it gone; never below FD_HIGH */
 static uint32_t *file_made;	/* 1 in memory that a forked child finds zeroed */
 
 bool file_is_ours(void)
@@ -63,6 +63,15 @@ static bool fd_is_ours(int fd)
 	       st.st_ino == file.inode;
 }
 
+/* A descriptor that is in nobody's way is kept, another one closed after its use. */
+static void fd_put(int fd)
+{
+	if (fd >= FD_HIGH)
+		__atomic_store_n(&file_fd, fd, __ATOMIC_RELEASE);
+	else if (fd_is_ours(fd))
+		sys_close(fd);
+}
+
 /* The trace's descriptor, reopened if the application took it away; -1 when that fails. */
 static int fd_get(void)
 {
@@ -79,7 +88,6 @@ static int fd_get(void)
 	}
 	if (fd < 0)
 		file_event(TRACE_EVENT_NO_FILE);
-	__atomic_store_n(&file_fd, fd, __ATOMIC_RELEASE);
 	return fd;
 }
 
@@ -139,6 +147,7 @@ void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number
 		return NULL;
 	*number = __atomic_fetch_add(&trace_header->nr_blocks, 1, __ATOMIC_RELAXED);
 	block = map_block(fd, (uint64_t)*number * TRACE_BLOCK_SIZE);
+	fd_put(fd);
 	if (!block)
 		return NULL;
 	block->type = (uint16_t)type;
@@ -153,16 +162,18 @@ bool file_write_events(struct trace_block *head, const void *bytes)
 	long total = (long)(sizeof(*head) + head->length);
 	int fd = fd_get();
 	uint64_t offset;
+	bool written;
 
 	if (fd < 0)
 		return false;
 	offset = (uint64_t)__atomic_fetch_add(&trace_header->nr_blocks, 1, __ATOMIC_RELAXED) *
 		 TRACE_BLOCK_SIZE;
-	if (within_size_limit(offset + TRACE_BLOCK_SIZE) &&
-	    sys_pwritev(fd, parts, 2, offset) == total)
-		return true;
-	file_event(TRACE_EVENT_NO_SPACE);
-	return false;
+	written = within_size_limit(offset + TRACE_BLOCK_SIZE) &&
+		  sys_pwritev(fd, parts, 2, offset) == total;
+	fd_put(fd);
+	if (!written)
+		file_event(TRACE_EVENT_NO_SPACE);
+	return written;
 }
 
 /* Appends ".<n>" to the path of `length` bytes. */
@@ -228,11 +239,12 @@ int file_create(const char *path, bool path_has_pid)
 	header = map_block(fd, 0);
 	if (!header) {
 		sys_close(fd);
+		sys_call(SYS_unlinkat, AT_FDCWD, (long)file.path, 0, 0, 0, 0);
 		return -ENOSPC;
 	}
 	header->nr_blocks = 1;
 	*file_made = 1;
-	__atomic_store_n(&file_fd, fd, __ATOMIC_RELEASE);
+	fd_put(fd);
 	trace_header = header;
 	return 0;
 }

@@ -5,7 +5,9 @@
  * The descriptor is ours only as long as the application lets it be: it may close it, or close all
  * and reuse the number. So device and inode are compared before each use; when they differ the
  * file is opened again by its path, and when that fails too, no block can be had any more: the
- * recording goes on in the pages that are mapped already (profile mode, bounded).
+ * recording goes on in the pages that are mapped already (profile mode, bounded). Where the limit
+ * allows no high number, the application may need the few that there are: then the file is opened
+ * for each use.
  */
 #ifndef LOCKPROF_FILE_H
 #define LOCKPROF_FILE_H
