@@ -28,6 +28,7 @@ enum process_state { NOT_STARTED, STARTING, RECORDING, REFUSED };
 uint64_t process_begin_ticks;
 
 static uint32_t state;		/* enum process_state */
+static uint32_t calibrating;	/* by one thread at a time */
 static char exe_path[4096];	/* of /proc/self/exe when loaded; "" without /proc */
 
 static const char *base_name(const char *path)
@@ -120,6 +121,7 @@ bool process_ready(void)
 		return true;
 	if (seen == RECORDING) {	/* a forked child: one thread */
 		file_forget();
+		calibrating = 0;	/* by a thread that only the parent has */
 		process_begin_ticks = clock_ticks();
 		state = seen = NOT_STARTED;
 	}
@@ -134,12 +136,10 @@ bool process_ready(void)
 
 void process_calibrate(void)
 {
-	static uint32_t writing;
-
-	if (__atomic_exchange_n(&writing, 1, __ATOMIC_ACQUIRE))
+	if (__atomic_exchange_n(&calibrating, 1, __ATOMIC_ACQUIRE))
 		return;
 	clock_calibrate(&trace_header->calibration[1]);
-	__atomic_store_n(&writing, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&calibrating, 0, __ATOMIC_RELEASE);
 }
 
 /* Runs late in exit(): we registered first. */
