@@ -96,7 +96,7 @@ static void header_fill(struct trace_header *h)
 
 static bool process_start(void)
 {
-	char path[4096];
+	static char path[4096];	/* this may be a small signal stack */
 	bool has_pid = options_path(path, sizeof(path), base_name(exe_path));
 	int err = file_create(path, has_pid);
 
