@@ -57,7 +57,10 @@ static void lock_forget(const void *address)
 	__atomic_fetch_and(tag, ~LOCK_TAG_COUNTING, __ATOMIC_RELAXED);
 }
 
-/* A record for the next life at an address, in the slot that holds `old`. */
+/*
+ * A record for the next life at an address, in the slot that holds `old`. NULL: no room, or another
+ * thread just used the slot, perhaps for another address.
+ */
 static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *address,
 				   enum trace_kind kind)
 {
@@ -77,7 +80,7 @@ static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *add
 	if (table_insert(slot, old, place))
 		return lock;
 	records_commit(lock, TRACE_REC_DEAD, sizeof(*lock));
-	return lock_at(__atomic_load_n(slot, __ATOMIC_ACQUIRE));
+	return NULL;
 }
 
 struct trace_lock *lock_find(const void *address, enum trace_kind kind)
@@ -90,17 +93,22 @@ struct trace_lock *lock_find(const void *address, enum trace_kind kind)
 
 struct trace_lock *lock_get(const void *address, enum trace_kind kind)
 {
-	uint32_t place, *slot = lock_slot(address, &place);
+	struct trace_lock *lock = NULL;
 
-	if (!slot) {
-		file_loss(TRACE_LOSS_RECORDS, 1);
-		return NULL;
+	for (int tries = 0; !lock && tries < 4; tries++) {
+		uint32_t place, *slot = lock_slot(address, &place);
+
+		if (!slot) {
+			file_loss(TRACE_LOSS_RECORDS, 1);
+			return NULL;
+		}
+		if (lock_lives(lock_at(place), kind))
+			return lock_at(place);
+		if (place)
+			lock_forget(address);
+		lock = lock_new(slot, place, address, kind);
 	}
-	if (lock_lives(lock_at(place), kind))
-		return lock_at(place);
-	if (place)
-		lock_forget(address);
-	return lock_new(slot, place, address, kind);
+	return lock;
 }
 
 void lock_set_flag(struct trace_lock *lock, uint32_t flag)
@@ -124,16 +132,17 @@ static bool lock_recycle(struct trace_lock *lock, enum trace_kind kind, uint32_t
 void lock_born(struct thread *t, const void *address, enum trace_kind kind, uint32_t flags,
 	       uint32_t value)
 {
-	uint32_t place, *slot = lock_slot(address, &place), stack;
-	struct trace_lock *lock;
+	uint32_t stack = stack_take(t);
+	struct trace_lock *lock = NULL;
 
-	if (!slot)
-		return;
-	stack = stack_take(t);
 	lock_forget(address);
-	if (lock_recycle(lock_at(place), kind, stack))
-		return;
-	lock = lock_new(slot, place, address, kind);
+	for (int tries = 0; !lock && tries < 4; tries++) {
+		uint32_t place, *slot = lock_slot(address, &place);
+
+		if (!slot || lock_recycle(lock_at(place), kind, stack))
+			return;
+		lock = lock_new(slot, place, address, kind);
+	}
 	if (!lock)
 		return;
 	lock->init_stack = stack;
