@@ -74,14 +74,11 @@ static void launch_free(struct launch *launch)
 static void launch_describe_stack(struct launch *launch, const pthread_attr_t *attr)
 {
 	pthread_attr_t defaults;
-	void *low = NULL;
 	size_t bytes = 0;
 
 	launch->origin.stack = (struct unwind_bounds){ 0, 0 };
 	if (attr) {
-		pthread_attr_getstack(attr, &low, &bytes);
-		if (low && (uintptr_t)low < UINTPTR_MAX - bytes)
-			launch->origin.stack.low = (uintptr_t)low;
+		pthread_attr_getstacksize(attr, &bytes);
 	} else if (!pthread_getattr_default_np(&defaults)) {
 		pthread_attr_getstacksize(&defaults, &bytes);
 		pthread_attr_destroy(&defaults);
