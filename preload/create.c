@@ -96,8 +96,8 @@ static void launch_begin(struct launch *launch)
 		origin.stack.high = (uintptr_t)pthread_self();
 		origin.stack.low = origin.stack.high - launch->stack_bytes + SLACK;
 	}
-	launch_free(launch);
 	thread_begin(&origin);
+	launch_free(launch);
 }
 
 static void *launch_run(void *p)
@@ -140,17 +140,27 @@ static struct launch *launch_prepare(uintptr_t start, const pthread_attr_t *attr
 	return launch;
 }
 
+/* Whether the new thread has yet to tell who it is. */
+static bool launch_waits(const struct launch *launch, uint32_t id)
+{
+	return __atomic_load_n(&launch->taken, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&launch->origin.id, __ATOMIC_RELAXED) == id;
+}
+
 /*
  * After it: the edge from creator to created, as of before. The new thread may not have run yet,
- * and the next call of this one may be about it (a join, a name).
+ * and the next call of this one may be about it (a join, a name). If it has, *handle is not looked
+ * at: it may have freed the memory.
  */
-static void launch_done(pthread_t handle, uint32_t id, uint64_t now)
+static void launch_done(const struct launch *launch, const pthread_t *handle, uint32_t id,
+			uint64_t now)
 {
 	struct thread *t = thread_enter();
 
 	if (!t)
 		return;
-	thread_expect(handle, id);
+	if (launch_waits(launch, id))
+		thread_expect(*handle, id);
 	ring_event(t, TRACE_EV_CREATE, id, now, NULL);
 	thread_leave(t);
 }
@@ -174,7 +184,7 @@ int pthread_create(pthread_t *restrict handle, const pthread_attr_t *restrict at
 	if (err)
 		launch_free(launch);
 	else
-		launch_done(*handle, id, now);
+		launch_done(launch, handle, id, now);
 	return err;
 }
 
@@ -194,7 +204,7 @@ int thrd_create(thrd_t *handle, thrd_start_t start, void *arg)
 	id = launch->origin.id;
 	result = real_thrd_create(handle, launch_run_c11, launch);
 	if (result == thrd_success)
-		launch_done((pthread_t)*handle, id, now);
+		launch_done(launch, handle, id, now);
 	else
 		launch_free(launch);
 	return result;
