@@ -183,8 +183,9 @@ $(BUILD)/asan/unit/%: $(BUILD)/asan/obj/analyzer/tests/unit/%.o $(asan_unit_obj)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lcmocka -lm
 
 # The one part of the shim that is tested on its own.
-$(BUILD)/unit/test_unwind: $(BUILD)/obj/analyzer/preload/unwind.o
-$(BUILD)/asan/unit/test_unwind: $(BUILD)/asan/obj/analyzer/preload/unwind.o
+unwind_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard preload/unwind*.c))
+$(filter $(BUILD)/unit/test_unwind%,$(units)): $(unwind_obj)
+$(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
 # TESTS="tests/cases/x.case ..." runs only these.
 check: all $(units) $(asan_units) $(BUILD)/asan/lockprof $(programs) $(rust_programs)

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * unwind.h - the stack of the calling thread, walked inside the traced program.
+ * unwind.h: the stack of the calling thread, walked inside the traced program.
  *
  * Every function but unwind_init() and unwind_modules_changed() may be called from anywhere: with
  * locks held, inside the loader, inside malloc, in a signal handler. They take no lock, allocate
