@@ -15,6 +15,7 @@
 #include "options.h"
 #include "output.h"
 #include "preflight.h"
+#include "reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,7 @@ struct record {
 	char shim[PATH_MAX];
 	char file[PATH_MAX]; /* absolute; may hold %p, %e and %h, which the shim expands */
 	struct timespec start;
+	pid_t pid;
 	struct preflight facts;
 };
 
@@ -216,12 +218,11 @@ static void name_by_child(struct record *record, const char *program, pid_t pid)
 		record->file[0] = '\0';
 }
 
-/* The program's exit status, or -errno. */
-static int run(struct record *record, char **argv)
+/* 0 and the program's wait status, or -errno. */
+static int run(struct record *record, char **argv, int *wait_status)
 {
 	struct sigaction old[NR_HANDLED];
 	sigset_t all, mask;
-	int wait_status;
 
 	/* The clock that file times are made of: coarse, so never ahead of them. */
 	clock_gettime(CLOCK_REALTIME_COARSE, &record->start);
@@ -237,11 +238,12 @@ static int run(struct record *record, char **argv)
 	if (child < 0)
 		return -errno;
 	name_by_child(record, argv[0], child);
-	while (waitpid(child, &wait_status, 0) < 0)
+	record->pid = child;
+	while (waitpid(child, wait_status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	child = 0;
-	return status_of(wait_status);
+	return 0;
 }
 
 /* --- after the run ------------------------------------------------------------------------ */
@@ -295,6 +297,42 @@ static int find_traces(const struct record *record, glob_t *found)
 	return (int)kept;
 }
 
+/* When the program's own trace began; 0 for another process's, or one that cannot be read. */
+static uint64_t begin_of(const char *path, pid_t pid)
+{
+	struct reader *reader;
+	char error[256];
+	uint64_t begin = 0;
+
+	if (reader_open(&reader, path, error, sizeof(error)) < 0)
+		return 0;
+	if (reader_header(reader)->pid == (uint32_t)pid)
+		begin = reader_header(reader)->start_realtime_ns;
+	reader_close(reader);
+	return begin;
+}
+
+/*
+ * A program that was killed could not write how it ended, so we do. After exec there are several
+ * traces of one process: the last one is meant.
+ */
+static void write_ending(const struct record *record, char **paths, int nr, int wait_status)
+{
+	const char *last = NULL;
+	uint64_t begin = 0;
+
+	for (int i = 0; i < nr; i++) {
+		uint64_t other = begin_of(paths[i], record->pid);
+
+		if (other > begin) {
+			begin = other;
+			last = paths[i];
+		}
+	}
+	if (last && reader_set_exit(last, wait_status) < 0)
+		output_error("%s: cannot write how the program ended", last);
+}
+
 static void explain_nothing(const struct record *record, const char *program)
 {
 	if (record->facts.is_go)
@@ -326,12 +364,13 @@ static int report_short(char **paths, int nr)
 }
 
 /* 0, or 1 when the traces cannot be read. */
-static int tell(const struct record *record, const char *program)
+static int tell(const struct record *record, const char *program, int wait_status)
 {
 	glob_t found = { 0 };
 	int nr = find_traces(record, &found);
 	int status = 0;
 
+	write_ending(record, found.gl_pathv, nr, wait_status);
 	if (nr <= 0)
 		explain_nothing(record, program);
 	else if (!record->quiet)
@@ -405,7 +444,7 @@ int cmd_record(int argc, char **argv)
 		.stops_at_operand = true,
 	};
 	int first = options_parse(&options, argc, argv);
-	int status, told;
+	int status, told, wait_status;
 
 	if (first < 0)
 		return options_exit_status(first);
@@ -416,14 +455,14 @@ int cmd_record(int argc, char **argv)
 		status = prepare(&record, &options, argv[first]);
 	if (status)
 		goto out;
-	status = run(&record, argv + first);
+	status = run(&record, argv + first, &wait_status);
 	if (status < 0) {
 		output_error("cannot run %s: %s", argv[first], strerror(-status));
 		status = 1;
 		goto out;
 	}
-	told = tell(&record, argv[first]);
-	status = status ? status : told;
+	told = tell(&record, argv[first], wait_status);
+	status = status_of(wait_status) ? status_of(wait_status) : told;
 out:
 	free(record.settings.items);
 	return status;

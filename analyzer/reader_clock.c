@@ -2,7 +2,7 @@
 /*
  * reader_clock.c: ticks to nanoseconds
  *
- * Two calibrations at least 1 ms apart give the rate. A program that was killed early has only the
+ * Two calibrations at least 20 us apart give the rate. A program that was killed early has only the
  * first. Then MONOTONIC ticks are nanoseconds anyway, and for a cycle counter the second point is
  * taken now, when this is still the machine and the boot that wrote the trace: its counter and its
  * monotonic clock have gone on together. Elsewhere nobody can know the rate: one nanosecond a
@@ -14,7 +14,7 @@
 
 #include "reader_internal.h"
 
-#define APART_NS     1000000ull	  /* closer calibrations are no measurement */
+#define APART_NS     20000ull	  /* closer calibrations are no measurement: 15 ns off each */
 #define SAME_BOOT_NS 5000000000ll /* realtime may be stepped by so much meanwhile */
 
 #if defined(__x86_64__)

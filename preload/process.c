@@ -108,6 +108,7 @@ static bool process_start(void)
 	header_fill(trace_header);
 	if (records_init() < 0 || threads_init() < 0 || dict_init() < 0)
 		return false;
+	process_calibrate();	/* a rate, even for a program that is killed at once */
 	if (options.verbose)
 		options_say("recording to ", path);
 	return true;
