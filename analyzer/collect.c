@@ -300,6 +300,7 @@ static int stat_counters(struct collect *c, const struct trace_stat *stat, bool 
 		.wait_ns = pass_ns(pass, stat->wait_ticks),
 		.wait_max_ns = pass_ns(pass, stat->wait_max_ticks),
 		.held = stat->held,
+		.left = stat->left,
 		.hold_ns = pass_ns(pass, stat->hold_ticks),
 		.hold_max_ns = pass_ns(pass, stat->hold_max_ticks),
 		.try_failures = stat->try_failures,

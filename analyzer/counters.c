@@ -157,6 +157,7 @@ int counters_add(struct counters *a, const struct counters *b)
 	a->contended += b->contended;
 	a->wait_ns += b->wait_ns;
 	a->held += b->held;
+	a->left += b->left;
 	a->hold_ns += b->hold_ns;
 	a->try_failures += b->try_failures;
 	a->timeouts += b->timeouts;

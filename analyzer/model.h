@@ -28,6 +28,7 @@ struct counters {
 	uint64_t contended;	/* of these, that had to wait */
 	uint64_t wait_ns, wait_max_ns;	/* failed (timed out) waits included */
 	uint64_t held;		/* acquisitions that have a hold time */
+	uint64_t left;		/* of these, that were never released */
 	uint64_t hold_ns, hold_max_ns;
 	uint64_t try_failures, timeouts, relocks, wait_failures, wakes, foreign_releases;
 	struct histogram *hold, *wait;	/* NULL: empty */

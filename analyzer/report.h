@@ -100,6 +100,8 @@ char *report_row_label(const struct report *report, enum report_by by,
 /* Whether waiting for this lock is contention: mutex, rwlock, spin lock, semaphore used as a lock.
  */
 bool report_lock_contends(const struct lock *lock);
+/* Of a semaphore: by those who took a token, and by others. */
+uint64_t report_posts(const struct counters *c);
 /* Over all such locks, which is less than model.all: that has the signalling semaphores, too. */
 struct report_totals {
 	size_t nr_locks; /* that were taken */

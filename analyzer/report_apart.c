@@ -207,7 +207,7 @@ static int add_sem(const struct report *report, struct table *table, size_t i)
 	count_cell(table, report_waits(&sem->all));
 	time_cell(table, sem->all.wait_ns);
 	time_cell(table, sem->all.wait_max_ns);
-	count_cell(table, sem->all.wakes);
+	count_cell(table, report_posts(&sem->all));
 	count_cell(table, sem->all.try_failures);
 	return 0;
 }

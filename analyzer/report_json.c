@@ -517,7 +517,7 @@ static void put_locks_apart(struct json *json, const char *key, const struct mod
 		put_waiting(json, &lock->all);
 		json_uint(json, "contended", lock->all.contended);
 		json_uint(json, "try_failures", lock->all.try_failures);
-		json_uint(json, "posts", lock->all.wakes);
+		json_uint(json, "posts", report_posts(&lock->all));
 		json_object_end(json);
 	}
 	json_array_end(json);

@@ -74,6 +74,11 @@ static enum trace_kind lock_kind(const struct lock *lock)
 	return (enum trace_kind)lock->record->kind;
 }
 
+uint64_t report_posts(const struct counters *c)
+{
+	return c->wakes + c->held - c->left;
+}
+
 bool report_lock_contends(const struct lock *lock)
 {
 	switch (lock_kind(lock)) {

@@ -148,8 +148,10 @@ static void stat_acquisition(struct fold *fold, struct trace_stat *stat,
 	uint64_t flags = e->value[ACQ_FLAGS];
 
 	stat->acquired++;
-	if (!(flags & TRACE_ACQ_NO_HOLD))
+	if (!(flags & TRACE_ACQ_NO_HOLD)) {
 		stat_hold(fold, stat, e->value[ACQ_HOLD]);
+		stat->left += !!(flags & TRACE_ACQ_LEFT);
+	}
 	if (flags & TRACE_ACQ_WAITED) {
 		stat->contended++;
 		stat_wait(fold, stat, e->value[ACQ_WAIT]);

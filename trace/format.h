@@ -372,7 +372,7 @@ struct trace_stat {
 	uint64_t relocks;
 	uint64_t wait_failures;	/* waits that ended otherwise than acquired or timed out */
 	uint32_t histograms;	/* arena place of the first HIST, 0: none */
-	uint32_t spare;
+	uint32_t left;		/* of held: never released */
 };
 
 /* 16 equal parts of one octave; see hist.h. Chained per stat. */

@@ -134,8 +134,10 @@ static unsigned char *put(unsigned char *p, unsigned int type, uint32_t node, ui
 	if (type == TRACE_EV_ACQUISITION) {
 		v[ACQ_FLAGS] = rnd() % 64;
 		t->stat.acquired++;
-		if (!(v[ACQ_FLAGS] & TRACE_ACQ_NO_HOLD))
+		if (!(v[ACQ_FLAGS] & TRACE_ACQ_NO_HOLD)) {
 			truth_hold(t, v[ACQ_HOLD]);
+			t->stat.left += !!(v[ACQ_FLAGS] & TRACE_ACQ_LEFT);
+		}
 		if (v[ACQ_FLAGS] & TRACE_ACQ_WAITED) {
 			t->stat.contended++;
 			truth_wait(t, v[ACQ_WAIT]);
@@ -225,6 +227,7 @@ static void expect_truth(struct fold *fold)
 		assert_memory_equal(&stat->acquired, &want->acquired,
 				    offsetof(struct trace_stat, histograms) -
 					    offsetof(struct trace_stat, acquired));
+		assert_int_equal(stat->left, want->left);
 		left = truth[node];
 		hist_subtract(left.hist, stat->histograms);
 		assert_memory_equal(left.hist, none.hist, sizeof(left.hist));
