@@ -107,10 +107,11 @@ $(BUILD)/flags: FORCE | $(deps_ok)
 # --- the shim -------------------------------------------------------------------------------------
 
 # No -z initfirst and no constructor tricks: calls may arrive at any time, and are ready for it.
-exports := $(wildcard preload/exports.map)
+# Only x86-64 has conds of two layouts, and the version script for them.
+exports := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)),preload/exports.map)
 shim_cflags := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
 shim_ldflags := -shared -Wl,-soname,liblockprof.so -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete \
-	$(exports:%=-Wl,--version-script=%)
+	-Wl,-z,relro -Wl,-z,text $(exports:%=-Wl,--version-script=%)
 
 $(BUILD)/obj/preload/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
