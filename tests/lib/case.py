@@ -19,7 +19,7 @@ A case is one file: the story, what to record, and for each command the output t
 
 Settings, before the first command:
   program: what to record, found in $BUILD when it has no leading /; with the shim preloaded
-  options: LOCKPROF_OPTIONS for it, besides output
+  options: LOCKPROF_OPTIONS for it, besides output; repeatable: the whole case once for each
   trace:   a trace that is there already, instead of program
   env:     NAME=VALUE for everything that runs, repeatable
   needs:   commands, files below $BUILD or modules that must exist, else the case is skipped
@@ -31,8 +31,12 @@ Then for each command:
   stderr:  a line that stderr must contain, with placeholders, repeatable
   output lines, matched in order: whole lines, any amount of blanks where there are blanks; blank
       lines do not count; a line "..." stands for any lines between. None at all: not looked at
+  told:    words that the output must contain, wherever its lines break, with placeholders,
+           repeatable
   assert:  an expression over the named placeholders, repeatable
   json:    the same, with paths into the output as JSON: .a.b, [0], [], [key=value]
+Expressions know what the program printed as lines of a name and a number: truth["mu[0]"], or
+just the name where it is an identifier. `options` is the options' line.
 A line beginning with # is a comment; \\ before a line makes it an output line in any case.
 
 Placeholders, each also as <kind:name> to give the value a name: <n> an integer (1,234 too),
@@ -71,22 +75,22 @@ KINDS = {  # kind: (what it matches, what its value is)
     "word": (r"\S+", str),
     "any": (r".*?", str),
 }
-SETTING = re.compile(r"(program|options|trace|env|needs|status|timeout|command|exit|stderr|assert|json):\s*(.*)")
+SETTING = re.compile(r"(program|options|trace|env|needs|status|timeout|command|exit|stderr|told|assert|json):\s*(.*)")
 FUNCTIONS = {"abs": abs, "all": all, "any": any, "len": len, "max": max, "min": min, "sum": sum,
-             "sorted": sorted, "set": set, "true": True, "false": False, "null": None}
+             "sorted": sorted, "set": set, "zip": zip, "range": range, "true": True, "false": False, "null": None}
 
 
 class Command:
     def __init__(self, text):
         self.text = text
         self.exit = 0
-        self.stderr, self.output, self.checks = [], [], []
+        self.stderr, self.output, self.told, self.checks = [], [], [], []
 
 
 class Case:
     def __init__(self, path):
-        self.program = self.options = self.trace = None
-        self.env, self.needs, self.commands = {}, [], []
+        self.program = self.trace = None
+        self.options, self.env, self.needs, self.commands = [], {}, [], []
         self.status, self.timeout = 0, 60
         with open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
@@ -104,10 +108,12 @@ class Case:
             sys.exit(f"{where}: output before the first command: {line}")
 
     def set(self, key, value, where):
-        if key in ("exit", "stderr", "assert", "json") and not self.commands:
+        if key in ("exit", "stderr", "told", "assert", "json") and not self.commands:
             sys.exit(f"{where}: {key} before the first command")
-        if key in ("program", "options", "trace"):
+        if key in ("program", "trace"):
             setattr(self, key, value)
+        elif key == "options":
+            self.options.append(value)
         elif key in ("status", "timeout"):
             setattr(self, key, int(value))
         elif key == "env":
@@ -121,6 +127,8 @@ class Case:
             self.commands[-1].exit = int(value)
         elif key == "stderr":
             self.commands[-1].stderr.append(value)
+        elif key == "told":
+            self.commands[-1].told.append(value)
         else:
             self.commands[-1].checks.append((key, value))
 
@@ -142,9 +150,9 @@ def line_pattern(line, values):
     return re.compile(pattern), names
 
 
-def match_line(expected, actual, values):
+def match_line(expected, actual, values, whole=True):
     pattern, names = line_pattern(expected, values)
-    found = pattern.fullmatch(actual.strip())
+    found = pattern.fullmatch(actual.strip()) if whole else pattern.search(actual)
     if not found:
         return False
     for (name, kind), text in zip(names, found.groups()):
@@ -172,7 +180,7 @@ def match_output(expected, text, values):
     return None
 
 
-STEP = r"\.[A-Za-z_]\w*|\[\d*\]|\[\w+=[^\]]*\]"
+STEP = r"\.[A-Za-z_]\w*|\[\d*\]|\[\w+=(?:[^\[\]]|\[[^\]]*\])*\]"
 TOKEN = re.compile(rf"\"[^\"]*\"|'[^']*'|(?<![\w)\]])\.[A-Za-z_]\w*(?:{STEP})*")
 
 
@@ -216,15 +224,24 @@ def evaluate(kind, expression, output, values):
     return ", ".join(f"{name} = {value!r}" for name, value in known.items())[:600]
 
 
+def printed(text):
+    """Lines of a name and a number, as values for expressions."""
+    lines = re.findall(r"^(\S+) (-?\d+)$", text, re.MULTILINE)
+    truth = {name: int(number) for name, number in lines}
+    return {**{name: truth[name] for name in truth if name.isidentifier()}, "truth": truth}
+
+
 class Run:
-    def __init__(self, case, tmp):
-        self.case, self.tmp = case, tmp
+    def __init__(self, case, options, tmp, count):
+        self.case, self.options, self.tmp, self.count = case, options, tmp, count
         self.build = os.environ.get("BUILD", os.path.abspath("build"))
         self.env = {**os.environ, "BUILD": self.build, "TMP": tmp, **case.env}
-        self.count = 0
+        self.values = {"options": options, "truth": {}}
 
     def tap(self, name, problem=None):
         self.count += 1
+        if len(self.case.options) > 1:
+            name += f" ({self.options})"
         print(f"{'not ok' if problem else 'ok'} {self.count} - {name}".replace("#", "\\#"))
         for line in (problem or "").splitlines():
             print("#   " + line, file=sys.stderr)
@@ -264,8 +281,9 @@ class Run:
         argv[0] = os.path.join(self.build, argv[0])
         trace = os.path.join(self.tmp, "trace")
         env = {**self.env, "LD_PRELOAD": os.path.join(self.build, "liblockprof.so"),
-               "LOCKPROF_OPTIONS": ":".join(filter(None, [case.options, f"output={trace}"]))}
+               "LOCKPROF_OPTIONS": ":".join(filter(None, [self.options, f"output={trace}"]))}
         status, out, err = self.execute(argv, env, self.tmp)
+        self.values.update(printed(out))
         traces = sorted(name for name in os.listdir(self.tmp) if name.startswith("trace"))
         self.env["TRACE"] = trace
         self.env["TRACES"] = " ".join(os.path.join(self.tmp, name) for name in traces)
@@ -273,7 +291,8 @@ class Run:
         return self.tap(f"record {case.program}",
                         wrong or (not traces and f"no trace was written\n{err[-2000:]}") or None)
 
-    def command(self, command, values):
+    def command(self, command):
+        values = self.values
         argv = [os.path.join(self.build, "lockprof")] + self.words(command.text)
         status, out, err = self.execute(argv, self.env, self.tmp)
         problems = []
@@ -281,6 +300,8 @@ class Run:
             problems.append(f"exit status {status} instead of {command.exit}")
         problems += [f"not on stderr: {line}" for line in command.stderr
                      if not any(match_line(line, got, values) for got in err.splitlines())]
+        problems += [f"not told: {words}" for words in command.told
+                     if not match_line(words, " ".join(out.split()), values, whole=False)]
         mismatch = match_output(command.output, out, values)
         if mismatch:
             problems.append(mismatch)
@@ -293,17 +314,19 @@ class Run:
 
 def main(path):
     case = Case(path)
-    with tempfile.TemporaryDirectory(prefix="lockprof-case-") as tmp:
-        run = Run(case, tmp)
-        missing = run.missing()
-        if missing:
-            print(f"1..0 # SKIP {missing} is not here")
-            return
-        values = {}
-        if run.record():
-            for command in case.commands:
-                run.command(command, values)
-        print(f"1..{run.count}")
+    count = 0
+    for options in case.options or [""]:
+        with tempfile.TemporaryDirectory(prefix="lockprof-case-") as tmp:
+            run = Run(case, options, tmp, count)
+            missing = run.missing()
+            if missing:
+                print(f"1..0 # SKIP {missing} is not here")
+                return
+            if run.record():
+                for command in case.commands:
+                    run.command(command)
+            count = run.count
+    print(f"1..{count}")
 
 
 if __name__ == "__main__":
