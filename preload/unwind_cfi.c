@@ -40,7 +40,7 @@ static uint64_t take_encoded(struct bytes *b, uint8_t encoding)
 }
 
 /* The program headers, where every ELF file maps them: in its first page. NULL if not there. */
-static const ElfW(Phdr) * program_headers(const struct unwind_module *m)
+static const ElfW(Phdr) *program_headers(const struct unwind_module *m)
 {
 	const ElfW(Ehdr) *elf = (const void *)m->map_start;
 	uintptr_t first_page = 4096;

@@ -3,24 +3,8 @@
 # What the shim shows to the program's loader and takes from it: it puts itself before libc's
 # functions and nothing else, calls no allocator and no stdio, and is linked so that nothing is
 # left to be resolved or written in the middle of a lock call.
-: "${BUILD:?run by tests/run}"
+. "${0%/*}/../lib/tap.sh"
 shim=$BUILD/liblockprof.so
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-count=0
-
-# is NAME WANTED GOT
-is()
-{
-	count=$((count + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		printf '#   wanted: %s\n#   got: %s\n' "$2" "$3" >&2
-	fi
-}
 
 # names NM-OPTION FILE...: the dynamic symbols without their versions, sorted
 names()

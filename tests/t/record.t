@@ -2,34 +2,9 @@
 # SPDX-License-Identifier: MIT
 # lockprof record as its user meets it: statuses, file names, signals, refusals, and the words
 # that go with them. Reads no trace: --quiet.
-: "${BUILD:?run by tests/run}"
+. "${0%/*}/../lib/tap.sh"
 lockprof=$BUILD/lockprof
 sample=$BUILD/samples/hot_counter
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-count=0
-
-# is NAME WANTED GOT
-is()
-{
-	count=$((count + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		printf '#   wanted: %s\n#   got: %s\n' "$2" "$3" >&2
-	fi
-}
-
-# like NAME PATTERN TEXT
-like()
-{
-	case $3 in
-	$2) is "$1" x x ;;
-	*) is "$1" "$2" "$3" ;;
-	esac
-}
 
 # status COMMAND...: its exit status; stderr goes to ./err
 status()
