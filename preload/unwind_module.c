@@ -4,9 +4,8 @@
  *
  * _dl_find_object() answers that without a lock since glibc 2.35, made for unwinders. Older
  * libraries only have dl_iterate_phdr(), which takes the loader's lock: a thread that holds a lock
- * of the program must never wait for that one. There we keep a list of our own, which is refreshed
- * when the program has called dlclose() or dlopen() and no lock of ours is involved, and searched
- * without any.
+ * of the program must never wait for that one. There we keep a list of our own, which is searched
+ * without a lock, and refreshed where the thread has just been inside the loader by itself.
  */
 #include <dlfcn.h>
 #include <errno.h>
