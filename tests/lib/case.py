@@ -77,7 +77,7 @@ KINDS = {  # kind: (what it matches, what its value is)
 }
 SETTING = re.compile(r"(program|options|trace|env|needs|status|timeout|command|exit|stderr|told|assert|json):\s*(.*)")
 FUNCTIONS = {"abs": abs, "all": all, "any": any, "len": len, "max": max, "min": min, "sum": sum,
-             "sorted": sorted, "set": set, "zip": zip, "range": range, "true": True, "false": False, "null": None}
+             "sorted": sorted, "set": set, "dict": dict, "zip": zip, "range": range, "true": True, "false": False, "null": None}
 
 
 class Command:
