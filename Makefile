@@ -63,7 +63,7 @@ fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
-.PHONY: all demo deps check bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests check bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -73,6 +73,7 @@ help:
 	@echo 'all      $(products) and the samples (default)'
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
+	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
 	@echo 'bench    measure the cost of recording'
 	@echo 'fuzz     run the fuzzers, FUZZ_SECONDS=60 each'
@@ -86,7 +87,7 @@ demo: all
 # --- dependencies ---------------------------------------------------------------------------------
 
 # The goals that must work on a bare machine install what is missing, the others name it.
-deps_groups := $(if $(filter check deps,$(MAKECMDGOALS)),build test,build)
+deps_groups := $(if $(filter tests check deps,$(MAKECMDGOALS)),build test,build)
 deps_action := $(if $(filter check demo deps,$(MAKECMDGOALS)),install,check)
 deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
 
@@ -188,9 +189,18 @@ unwind_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard preload/unwind
 $(filter $(BUILD)/unit/test_unwind%,$(units)): $(unwind_obj)
 $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
+tests: all $(units) $(programs) $(rust_programs) $(benches)
+
 # TESTS="tests/cases/x.case ..." runs only these.
-check: all $(units) $(asan_units) $(BUILD)/asan/lockprof $(programs) $(rust_programs)
+check: tests $(asan_units) $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
+
+# bench_*.c time the analyzer and link it, the others are programs to record.
+analyzer_benches := $(filter $(BUILD)/bench/bench_%,$(benches))
+$(analyzer_benches): $(BUILD)/bench/%: $(BUILD)/obj/analyzer/tests/bench/%.o $(unit_obj)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lm
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
