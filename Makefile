@@ -200,7 +200,7 @@ analyzer_benches := $(filter $(BUILD)/bench/bench_%,$(benches))
 $(analyzer_benches): $(BUILD)/bench/%: $(BUILD)/obj/analyzer/tests/bench/%.o $(unit_obj)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(dw_libs) -lm
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
