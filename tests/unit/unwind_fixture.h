@@ -54,6 +54,7 @@ struct comparison {
 };
 
 static struct comparison last;
+
 static UNUSED struct unwind_bounds bounds_of_thread(void)
 {
 	pthread_attr_t attr;
