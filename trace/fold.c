@@ -260,11 +260,11 @@ size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned cha
 	struct trace_event e = { .ticks = *ticks };
 
 	while (p < end && (next = event_get(p, end, &e))) {
-		fold_event(fold, &e);
 		p = next;
 		*ticks = e.ticks;
 		if (done)
 			done(ctx, (size_t)(p - begin), e.ticks);
+		fold_event(fold, &e);
 	}
 	return (size_t)(p - begin);
 }

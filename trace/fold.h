@@ -102,8 +102,8 @@ static inline void fold_plain(struct fold *fold, uint32_t node, uint64_t hold)
 
 /*
  * Adds all events in [p, end), the first one's delta counting from *ticks, and moves *ticks to the
- * last one's time. After each event calls done(ctx, bytes folded so far, time): the shim moves its
- * ring's tail there, so that a kill in between counts no event twice.
+ * last one's time. Before it adds an event, calls done(ctx, bytes up to its end, time): the shim
+ * moves its ring's tail there, so that a kill in between counts no event twice.
  * Returns the number of bytes read: less than end - p when damaged.
  */
 size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned char *end,
