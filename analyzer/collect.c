@@ -371,6 +371,8 @@ static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_
 	err = stat_counters(c, stat, is_own, node->mode, &counters);
 	if (!err)
 		err = count_lock(&c->model->locks[lock], node->mode, &counters);
+	if (!is_own)
+		c->model->locks[lock].folded_wait_ns += counters.wait_ns;
 	if (!err)
 		err = counters_add(&c->model->sites[node->site].all, &counters);
 	if (!err)

@@ -59,6 +59,15 @@ static bool has_owner(const struct pass *pass, uint32_t lock, const struct lock 
 	}
 }
 
+/* Blame comes from events; what rounding gives it beyond them was folded. */
+static void take_blame(struct lock *lock, uint64_t ns)
+{
+	uint64_t beyond = ns > lock->unattributed_ns ? ns - lock->unattributed_ns : 0;
+
+	lock->unattributed_ns -= ns - beyond;
+	lock->folded_wait_ns -= beyond;
+}
+
 int collect_blames(struct collect *c)
 {
 	struct tally *tally = &c->pass->blames;
@@ -87,7 +96,7 @@ int collect_blames(struct collect *c)
 					 .release_stack = row->key[3],
 					 .waits = row->count,
 					 .wait_ns = share_next(&share, row->ticks) };
-		lock->unattributed_ns -= blame->wait_ns;
+		take_blame(lock, blame->wait_ns);
 	}
 	return 0;
 }
@@ -132,7 +141,7 @@ static void finish_lock(struct collect *c, uint32_t id)
 	bool folded = pass->lock_facts[id] & PASS_FOLDED;
 
 	lock->lock_like = has_owner(pass, id, lock);
-	lock->unattributed_ns = lock->all.wait_ns;
+	lock->unattributed_ns = lock->all.wait_ns - lock->folded_wait_ns;
 	lock->owner_changes = UINT64_MAX;
 	if (track && !folded && lock->record->flags & TRACE_LOCK_CONTENDED)
 		lock->owner_changes = track->owner_changes;

@@ -434,6 +434,7 @@ static int add_to_class(struct lock_class *class, const struct lock *lock)
 		err = counters_add(&class->write, &lock->write);
 	class->nr_locks++;
 	class->unattributed_ns += lock->unattributed_ns;
+	class->folded_wait_ns += lock->folded_wait_ns;
 	if (class->max_waiters < lock->max_waiters)
 		class->max_waiters = lock->max_waiters;
 	if (class->owner_changes == UINT64_MAX || lock->owner_changes == UINT64_MAX)

@@ -64,6 +64,7 @@ struct lock {
 	uint64_t owner_changes;
 	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
 	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
+	uint64_t folded_wait_ns;	/* of all.wait_ns: recorded as statistics, no blame is known */
 	bool lock_like;			/* semaphores: used as a mutex, so hold time means something */
 };
 
@@ -73,7 +74,7 @@ struct lock_class {
 	enum trace_kind kind;
 	struct counters all, read, write;
 	uint32_t nr_locks, nr_threads;	/* threads: sum over its locks of distinct is not kept: union */
-	uint64_t owner_changes, unattributed_ns;
+	uint64_t owner_changes, unattributed_ns, folded_wait_ns;
 	uint32_t max_waiters;
 };
 

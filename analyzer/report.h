@@ -79,7 +79,7 @@ struct report_row {
 	uint32_t nr_locks, nr_threads;
 	uint32_t max_waiters;	/* UINT32_MAX: unknown */
 	uint64_t owner_changes; /* UINT64_MAX: unknown */
-	uint64_t unattributed_ns;
+	uint64_t unattributed_ns, folded_wait_ns;
 	bool is_shared; /* between processes, so that holds may be in other traces */
 };
 

@@ -109,8 +109,8 @@ static const char *const head_fields[] = {
 	[REPORT_BY_PROCESS] = "exe,pid,exit,duration_ns,thread_ns",
 };
 static const char *const tail_fields[] = {
-	[REPORT_BY_CLASS] = ",threads,owner_changes,max_waiters,unattributed_ns",
-	[REPORT_BY_LOCK] = ",threads,owner_changes,max_waiters,unattributed_ns",
+	[REPORT_BY_CLASS] = ",threads,owner_changes,max_waiters,unattributed_ns,folded_wait_ns",
+	[REPORT_BY_LOCK] = ",threads,owner_changes,max_waiters,unattributed_ns,folded_wait_ns",
 	[REPORT_BY_THREAD] = ",cond_wait_ns,join_wait_ns,barrier_wait_ns,futex_wait_ns",
 	[REPORT_BY_SITE] = "",
 	[REPORT_BY_PROCESS] = ",threads,locks",
@@ -198,6 +198,7 @@ static void put_tail(FILE *out, const struct report *report, const struct report
 		put_if_known(out, row->owner_changes, row->owner_changes != UINT64_MAX);
 		put_if_known(out, row->max_waiters, row->max_waiters != UINT32_MAX);
 		put_if_known(out, row->unattributed_ns, report->model->has_events);
+		put_uint(out, row->folded_wait_ns);
 	}
 }
 

@@ -352,6 +352,7 @@ static void put_lock(struct json *json, const struct report *report, const struc
 	put_if_known(json, "owner_changes", lock->owner_changes, lock->owner_changes != UINT64_MAX);
 	put_if_known(json, "max_waiters", lock->max_waiters, lock->max_waiters != UINT32_MAX);
 	put_if_known(json, "unattributed_ns", lock->unattributed_ns, report->model->has_events);
+	json_uint(json, "folded_wait_ns", lock->folded_wait_ns);
 	if (row->read) {
 		put_counters_of(json, "read", report, &lock->read);
 		put_counters_of(json, "write", report, &lock->write);

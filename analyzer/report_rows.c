@@ -149,6 +149,7 @@ static void collect_locks(struct report_rows *rows, const struct model *model)
 			.max_waiters = lock->max_waiters,
 			.owner_changes = lock->owner_changes,
 			.unattributed_ns = lock->unattributed_ns,
+			.folded_wait_ns = lock->folded_wait_ns,
 			.is_shared = is_shared(lock),
 		};
 
@@ -186,6 +187,7 @@ static int collect_classes(struct report_rows *rows, const struct model *model)
 			.max_waiters = class->max_waiters,
 			.owner_changes = class->owner_changes,
 			.unattributed_ns = class->unattributed_ns,
+			.folded_wait_ns = class->folded_wait_ns,
 			.is_shared = shared[i],
 		};
 

@@ -98,20 +98,26 @@ static void put_blame(const struct report *report, const struct report_row *row,
 {
 	const struct report_group *group = groups->groups;
 	double nobody = report_ratio(row->unattributed_ns, row->all->wait_ns);
+	double folded = report_ratio(row->folded_wait_ns, row->all->wait_ns);
+	bool has_holder = groups->nr > 0 && group[0].text;
 	char part[OUTPUT_NUMBER];
 
-	if (groups->nr == 0 || !group[0].text) {
+	if (!has_holder && !row->folded_wait_ns) {
 		fprintf(out, ". No other thread%s held it meanwhile: this was %s",
 			row->is_shared ? " of this process" : "", report_nobody(row));
 		return;
 	}
-	put_holder(report, row, &group[0], true, out);
+	if (has_holder)
+		put_holder(report, row, &group[0], true, out);
 	if (groups->nr > 1 && group[1].text &&
 	    report_ratio(group[1].wait_ns, row->all->wait_ns) >= SECOND_HOLDER)
 		put_holder(report, row, &group[1], false, out);
 	if (nobody >= 0.01)
 		fprintf(out, "; %s %s %s", report_percent(part, nobody),
 			nobody < 0.5 ? "was" : "of it was", report_nobody(row));
+	if (folded >= 0.01)
+		fprintf(out, "; for %s of it the holder is not known (statistics alone)",
+			report_percent(part, folded));
 }
 
 static int tell_lock(const struct report *report, const struct report_rows *rows,

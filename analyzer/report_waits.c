@@ -15,19 +15,21 @@
 #define SMALL_LOCK 0.01	 /* of all waiting: told only on demand */
 #define SHARE	   32	 /* bytes of "   97.0%  " and the most that its format could make */
 
-/* The first groups, then the rest as one, then what no group explains. */
+/* The first groups, then the rest as one, then what no group explains, then what is not known. */
 struct shares {
-	uint64_t values[LISTED + 2];
-	unsigned int permille[LISTED + 2];
+	uint64_t values[LISTED + 3];
+	unsigned int permille[LISTED + 3];
 	size_t nr_listed;
 };
 #define REST	    LISTED
 #define UNEXPLAINED (LISTED + 1)
+#define FOLDED	    (LISTED + 2)
 
 static void count_shares(struct shares *shares, const struct report_groups *groups,
-			 uint64_t total_ns, uint64_t unexplained_ns)
+			 uint64_t total_ns, uint64_t unexplained_ns, uint64_t folded_ns)
 {
-	*shares = (struct shares){ .values[UNEXPLAINED] = unexplained_ns };
+	*shares = (struct shares){ .values[UNEXPLAINED] = unexplained_ns,
+				   .values[FOLDED] = folded_ns };
 	for (size_t i = 0; i < groups->nr; i++) {
 		const struct report_group *group = &groups->groups[i];
 		bool is_small = i > 0 && report_ratio(group->wait_ns, total_ns) < SMALL;
@@ -37,7 +39,7 @@ static void count_shares(struct shares *shares, const struct report_groups *grou
 		else
 			shares->values[REST] += groups->groups[i].wait_ns;
 	}
-	report_permille(shares->values, LISTED + 2, total_ns, shares->permille);
+	report_permille(shares->values, LISTED + 3, total_ns, shares->permille);
 }
 
 static int begin_share(struct report_line *line, char first[SHARE], unsigned int permille)
@@ -104,7 +106,7 @@ static int print_waiters(const struct report *report, FILE *out, const struct re
 
 	if (groups->nr == 0)
 		return 0;
-	count_shares(&shares, groups, total_ns, total_ns > known_ns ? total_ns - known_ns : 0);
+	count_shares(&shares, groups, total_ns, total_ns > known_ns ? total_ns - known_ns : 0, 0);
 	fputs("  Waiting\n", out);
 	for (size_t i = 0; !err && i < shares.nr_listed; i++) {
 		char *text;
@@ -127,12 +129,16 @@ static int print_holders(const struct report *report, FILE *out, const struct re
 
 	if (asprintf(&nobody, "%s%s", row->is_shared ? "" : "nobody: ", report_nobody(row)) < 0)
 		return -ENOMEM;
-	count_shares(&shares, groups, row->all->wait_ns, row->unattributed_ns);
+	count_shares(&shares, groups, row->all->wait_ns, row->unattributed_ns,
+		     row->folded_wait_ns);
 	fprintf(out, "  While %s held by\n", row->nr_locks > 1 ? "they were" : "it was");
 	for (size_t i = 0; !err && i < shares.nr_listed; i++)
 		err = print_holder(report, out, shares.permille[i], &groups->groups[i]);
 	if (!err)
 		err = print_rest(report, out, &shares, "others, or in other places", nobody);
+	if (!err && row->folded_wait_ns)
+		err = print_share(report, out, shares.permille[FOLDED],
+				  "not known: statistics alone were recorded");
 	free(nobody);
 	return err;
 }

@@ -129,7 +129,7 @@ static inline void fixture_check_sums(const struct model *model)
 
 	for (size_t i = 0; i < model->nr_locks; i++) {
 		const struct lock *lock = &model->locks[i];
-		uint64_t sum = lock->unattributed_ns;
+		uint64_t sum = lock->unattributed_ns + lock->folded_wait_ns;
 
 		for (size_t k = 0; k < model->nr_blames; k++)
 			if (model->blames[k].lock == i)

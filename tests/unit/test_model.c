@@ -146,7 +146,8 @@ static void test_profile_equals_trace(void **state)
 	}
 	assert_true(m[1]->locks[0].owner_changes == UINT64_MAX);
 	assert_int_equal(m[1]->locks[0].max_waiters, UINT32_MAX);
-	assert_int_equal(m[1]->locks[0].unattributed_ns, m[1]->all.wait_ns);
+	assert_int_equal(m[1]->locks[0].unattributed_ns, 0);
+	assert_int_equal(m[1]->locks[0].folded_wait_ns, m[1]->all.wait_ns);
 	model_free(m[0]);
 	model_free(m[1]);
 }

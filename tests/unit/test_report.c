@@ -262,6 +262,20 @@ static void one_of_several_holders_is_to_blame(void **state)
 	check_has(report_story, "99 % of it\n    while worker-2 held it in get (server.c:10).\n");
 }
 
+static void part_of_it_was_folded(void **state)
+{
+	(void)state;
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	wait_for(CACHE_MU, WORKER_1, 4 * SECOND);
+	blame_on(CACHE_MU, FLUSHER, 20, 1 * SECOND);
+	locks[CACHE_MU].folded_wait_ns = classes[CACHE_MU].folded_wait_ns = 3 * SECOND;
+	check_has(report_story, "25 % of it\n    while flusher held it in flush_all (server.c:20); "
+				"for 75 % of it the holder\n    is not known (statistics alone).\n");
+	check_has(report_waits_and_holders,
+		  "    25.0%  flusher in flush_all (server.c:20) < main (server.c:99)\n"
+		  "    75.0%  not known: statistics alone were recorded\n");
+}
+
 static void processes_share_it(void **state)
 {
 	(void)state;
@@ -559,6 +573,7 @@ int main(void)
 		cmocka_unit_test_setup(nobody_held_it, setup),
 		cmocka_unit_test_setup(one_of_several_holders_is_to_blame, setup),
 		cmocka_unit_test_setup(processes_share_it, setup),
+		cmocka_unit_test_setup(part_of_it_was_folded, setup),
 		cmocka_unit_test_setup(no_contention, setup),
 		cmocka_unit_test_setup(no_locks, setup),
 		cmocka_unit_test_setup(little_waiting, setup),
