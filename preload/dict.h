@@ -52,6 +52,8 @@ void lock_dies(const void *address, enum trace_kind kind);
 void lock_set_flag(struct trace_lock *lock, uint32_t flag);
 void lock_set_counting(const void *address);
 bool lock_is_counting(const void *address);
+/* Code was unloaded: caches forget their call sites, all of them. */
+void lock_forget_sites(void);
 /* Gives a lock a name that the report shows (sem_open). */
 void lock_name(const struct trace_lock *lock, const char *name);
 

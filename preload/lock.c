@@ -57,6 +57,12 @@ static void lock_forget(const void *address)
 	__atomic_fetch_and(tag, ~LOCK_TAG_COUNTING, __ATOMIC_RELAXED);
 }
 
+void lock_forget_sites(void)
+{
+	for (uint32_t i = 0; i < LOCK_TAGS; i++)
+		__atomic_fetch_add(&lock_tags[i], LOCK_TAG_STEP, __ATOMIC_RELAXED);
+}
+
 /*
  * A record for the next life at an address, in the slot that holds `old`. NULL: no room, or another
  * thread just used the slot, perhaps for another address.

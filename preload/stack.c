@@ -20,12 +20,14 @@
 enum { STACK_ROOM = 8192, MAX_MODULES = 4096, PATH_BYTES = 1024 };
 
 /*
- * Modules by start address, filled once; a module that was unloaded stays, and another one that
- * comes to the same place gets an entry of its own further on. `id` is stored last.
+ * Modules by start address, filled once; a module that was unloaded stays, without `name`. When it
+ * comes back to the same place it gets its name again; another one there (the loader may even use
+ * the memory of the name again) gets an entry of its own further on. `id` is stored last.
  */
 struct module {
 	uintptr_t begin, end, bias;
-	const char *name;	/* the loader's, only compared */
+	const char *name;	/* the loader's, only compared; NULL: unloaded */
+	uint32_t place;		/* of its record */
 	uint32_t id;		/* 0: being written */
 };
 
@@ -57,9 +59,29 @@ int dict_init(void)
 	return lock_init(&locks) || node_init(&nodes) ? -1 : 0;
 }
 
+/* Strikes out what is not loaded any more; whether there was anything. */
+static bool modules_forget(void)
+{
+	bool gone = false;
+
+	for (uint32_t i = 0; modules && i < MAX_MODULES && modules[i].begin; i++) {
+		struct module *known = &modules[i];
+		struct unwind_module m;
+
+		if (!__atomic_load_n(&known->id, __ATOMIC_ACQUIRE) || !known->name ||
+		    (!unwind_find_module(known->begin, &m) && m.name == known->name))
+			continue;
+		__atomic_store_n(&known->name, NULL, __ATOMIC_RELAXED);
+		gone = true;
+	}
+	return gone;
+}
+
 void stack_modules_changed(void)
 {
 	unwind_modules_changed();
+	if (modules_forget())
+		lock_forget_sites();
 	__atomic_fetch_add(&modules_generation, 1, __ATOMIC_RELAXED);
 }
 
@@ -102,12 +124,12 @@ static const char *module_path(const struct unwind_module *m)
 	return strncmp(m->name, "linux-vdso", 10) ? m->name : "[vdso]";
 }
 
-static bool module_write(const struct unwind_module *m, uint32_t id)
+static bool module_write(const struct unwind_module *m, uint32_t id, uint32_t *place)
 {
 	const char *path = module_path(m);
-	uint32_t bytes = (uint32_t)strnlen(path, PATH_BYTES), place;
+	uint32_t bytes = (uint32_t)strnlen(path, PATH_BYTES);
 	uint32_t size = (uint32_t)(sizeof(struct trace_module) + bytes + 8) & ~7u;
-	struct trace_module *record = records_new(size, &place);
+	struct trace_module *record = records_new(size, place);
 
 	if (!record)
 		return false;
@@ -122,6 +144,23 @@ static bool module_write(const struct unwind_module *m, uint32_t id)
 	return true;
 }
 
+/* Is this the unloaded module again? Then it is known by its new name. */
+static bool module_is_back(struct module *known, const struct unwind_module *m)
+{
+	const struct trace_module *record = known->place ? record_at(known->place) : NULL;
+	const char *path = module_path(m);
+	uint8_t id[sizeof(record->build_id)];
+
+	if (known->name || !record || record->bias != m->load_bias ||
+	    strnlen(path, PATH_BYTES) != record->path_bytes ||
+	    memcmp(path, record->path, record->path_bytes) ||
+	    build_id(m, id, sizeof(id)) != record->build_id_bytes ||
+	    memcmp(id, record->build_id, record->build_id_bytes))
+		return false;
+	__atomic_store_n(&known->name, m->name, __ATOMIC_RELAXED);
+	return true;
+}
+
 /* The number of a module, made when it is new; 0 when there is no room. Two threads that see a new
  * module at once may give it two numbers, which does no harm. */
 static uint32_t module_id(const struct unwind_module *m)
@@ -133,7 +172,7 @@ static uint32_t module_id(const struct unwind_module *m)
 
 		id = __atomic_load_n(&known->id, __ATOMIC_ACQUIRE);
 		if (id && known->begin == m->map_start && known->end == m->map_end &&
-		    known->name == m->name)
+		    (known->name == m->name || module_is_back(known, m)))
 			return id == UINT32_MAX ? 0 : id;
 		if (!known->begin)
 			break;
@@ -151,7 +190,7 @@ static uint32_t module_id(const struct unwind_module *m)
 	modules[i].end = m->map_end;
 	modules[i].bias = m->load_bias;
 	modules[i].name = m->name;
-	if (!module_write(m, unclaimed))
+	if (!module_write(m, unclaimed, &modules[i].place))
 		unclaimed = UINT32_MAX;
 	__atomic_store_n(&modules[i].id, unclaimed, __ATOMIC_RELEASE);
 	return unclaimed == UINT32_MAX ? 0 : unclaimed;
@@ -215,15 +254,25 @@ static bool is_own(uintptr_t pc)
 	return pc >= own.map_start && pc < own.map_end;
 }
 
-static __attribute__((noinline)) uint32_t stack_lookup(const uintptr_t *pcs, int nr, uint64_t hash)
+static uint64_t hash_add(uint64_t hash, uint64_t v)
+{
+	hash = (hash ^ v) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
+}
+
+/* The table goes by code addresses: modules come back to other places. */
+static __attribute__((noinline)) uint32_t stack_lookup(const uintptr_t *pcs, int nr)
 {
 	uint64_t room[sizeof(struct trace_stack) / 8 + STACK_DEPTH_MAX];
 	struct trace_stack *key = (struct trace_stack *)room;
+	uint64_t hash = 0;
 
 	*key = (struct trace_stack){ .flags = nr >= (int)options.depth };
 	for (int i = 0; i < nr; i++)
 		if (!is_own(pcs[i]))
 			key->frames[key->nr_frames++] = stack_code_address(pcs[i]);
+	for (uint32_t i = 0; i < key->nr_frames; i++)
+		hash = hash_add(hash, key->frames[i]);
 	return stack_id(key, hash);
 }
 
@@ -232,7 +281,7 @@ uint32_t stack_take(struct thread *t)
 	uintptr_t pcs[STACK_DEPTH_MAX], here = (uintptr_t)__builtin_frame_address(0);
 	uint32_t generation = __atomic_load_n(&modules_generation, __ATOMIC_RELAXED);
 	struct stack_cache *cache;
-	uint64_t hash = generation;
+	uint64_t hash = 0;
 	int nr;
 
 	if (!options.stacks)
@@ -243,10 +292,10 @@ uint32_t stack_take(struct thread *t)
 	}
 	nr = unwind_stack(pcs, (int)options.depth, 0, t->stack);
 	for (int i = 0; i < nr; i++)
-		hash = (hash ^ pcs[i]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 32;
+		hash = hash_add(hash, pcs[i]);
 	cache = &t->stacks[hash % STACK_CACHE_SIZE];
 	if (cache->stack && cache->hash == hash && cache->modules == generation)
 		return cache->stack;
-	*cache = (struct stack_cache){ hash, stack_lookup(pcs, nr, hash), generation };
+	*cache = (struct stack_cache){ hash, stack_lookup(pcs, nr), generation };
 	return cache->stack;
 }
