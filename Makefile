@@ -208,8 +208,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm
 
 # A driver beside the programs decides what to compare; it is given the build folder.
+# BENCH="pair report" runs only these.
 bench: all $(benches)
-	@for driver in $(wildcard tests/bench/*.sh); do BUILD=$(BUILD) sh $$driver || exit 1; done
+	@for driver in $(if $(BENCH),$(BENCH:%=tests/bench/%.sh),$(wildcard tests/bench/*.sh)); do \
+		BUILD=$(BUILD) sh $$driver || exit 1; done
 
 # libFuzzer comes with clang; the objects are compiled anew with it.
 FUZZ_SECONDS ?= 60
