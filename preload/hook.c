@@ -12,14 +12,19 @@ bool hooks_resolved;
 
 /*
  * Runs in our constructor, or in another library's constructor that locks before it: there is one
- * thread then. Running it twice does no harm, so a nested call (dlsym -> malloc -> lock) needs no
- * guard of its own: it resolves what it needs and returns.
+ * thread then, and if there were two, each would do it all. A nested call (dlsym misses a function
+ * -> malloc for its message -> lock) goes on behind the function that is being looked for, so the
+ * nesting ends.
  */
 void hooks_resolve(void)
 {
+	static __thread const struct hook *next __attribute__((tls_model("initial-exec")));
 	int saved = errno;
 
-	for (const struct hook *h = __start_hooks; h < __stop_hooks; h++) {
+	if (!next)
+		next = __start_hooks;
+	while (next < __stop_hooks) {
+		const struct hook *h = next++;
 		void *real = h->version ? dlvsym(RTLD_NEXT, h->name, h->version) : NULL;
 
 		if (!real)
