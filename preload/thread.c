@@ -38,6 +38,8 @@ __thread struct thread *thread_tls = &thread_new;
 static pthread_key_t key;
 static bool have_key;
 static struct unwind_bounds main_stack;
+/* Of a thread that pthread_create made. A child that it forks goes on there, as a main thread. */
+static __thread struct unwind_bounds own_stack __attribute__((tls_model("initial-exec")));
 
 /* All of these are zeroed in a forked child (records_pages). */
 static struct tables {
@@ -191,9 +193,8 @@ static void thread_describe(struct thread *t, const struct thread_origin *origin
 	if (record)	/* after the handle: a name given meanwhile is seen here or stored there */
 		sys_thread_name(record->name);
 	if (origin->stack.high)
-		t->stack = origin->stack;
-	else
-		t->stack = is_main ? main_stack : (struct unwind_bounds){ 0, 0 };
+		own_stack = origin->stack;
+	t->stack = is_main && !own_stack.high ? main_stack : own_stack;
 }
 
 /* A slot for the calling thread, busy; NULL when there is none. */
