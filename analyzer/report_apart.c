@@ -138,6 +138,45 @@ static const struct table_column join_columns[] = {
 	{ "in", TABLE_LEFT, true },
 };
 
+static const struct model *sorted_joins_of; /* qsort() hands nothing through */
+
+static int by_join(const void *a, const void *b)
+{
+	const struct join_row *x = a, *y = b;
+
+	if (x->waiter != y->waiter)
+		return x->waiter < y->waiter ? -1 : 1;
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	return strcmp(thread_name(sorted_joins_of, x->target),
+		      thread_name(sorted_joins_of, y->target));
+}
+
+/* The model with joins in one place of threads with one name as one row; joins are to be freed. */
+static int join_names(const struct model *model, struct model *merged)
+{
+	*merged = *model;
+	merged->nr_joins = 0;
+	merged->joins = calloc(model->nr_joins + 1, sizeof(*merged->joins));
+	if (!merged->joins)
+		return -ENOMEM;
+	if (model->nr_joins)
+		memcpy(merged->joins, model->joins, model->nr_joins * sizeof(*merged->joins));
+	sorted_joins_of = model;
+	qsort(merged->joins, model->nr_joins, sizeof(*merged->joins), by_join);
+	for (size_t i = 0; i < model->nr_joins; i++) {
+		struct join_row join = merged->joins[i], *last = merged->joins + merged->nr_joins;
+
+		if (merged->nr_joins && by_join(last - 1, &join) == 0) {
+			last[-1].joins += join.joins;
+			last[-1].wait_ns += join.wait_ns;
+			continue;
+		}
+		merged->joins[merged->nr_joins++] = join;
+	}
+	return 0;
+}
+
 static size_t count_joins(const struct model *model)
 {
 	return model->nr_joins;
@@ -315,20 +354,30 @@ static int print_rows(const struct report *report, const struct apart *apart,
 	return err;
 }
 
-int report_apart(const struct report *report, FILE *out)
+static int print_table(const struct report *report, const struct apart *apart, FILE *out)
 {
+	struct apart_row *rows = calloc(apart->count(report->model) + 1, sizeof(*rows));
+	size_t nr;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(tables[0]); i++) {
-		size_t count = tables[i].count(report->model), nr;
-		struct apart_row *rows = calloc(count + 1, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	nr = collect(apart, report->model, rows);
+	if (nr > 0)
+		err = print_rows(report, apart, rows, nr, out);
+	free(rows);
+	return err;
+}
 
-		if (!rows)
-			return -ENOMEM;
-		nr = collect(&tables[i], report->model, rows);
-		if (nr > 0)
-			err = print_rows(report, &tables[i], rows, nr, out);
-		free(rows);
-	}
+int report_apart(const struct report *report, FILE *out)
+{
+	struct report of_names = *report;
+	struct model merged;
+	int err = join_names(report->model, &merged);
+
+	of_names.model = &merged;
+	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(tables[0]); i++)
+		err = print_table(&of_names, &tables[i], out);
+	free(merged.joins);
 	return err;
 }
