@@ -3,7 +3,8 @@
  * report.h: what the parts of `lockprof report` share
  *
  *	report_rows.c	  what stands in a table: chosen, sorted, counted
- *	report_places.c	  code addresses to "f (file:12) < g", alike places added up
+ *	report_places.c	  code addresses to "f (file:12) < g"
+ *	report_groups.c	  alike places added up
  *	report_facts.c	  what the trace's header says, in words
  *	report_text.c	  the report for people: its order, title and sentences' mechanics
  *	report_story.c	  the sentences at its top
@@ -124,7 +125,7 @@ const char *report_kind_name(enum trace_kind kind);
 /* "?" for NULL. */
 const char *report_base_name(const char *path);
 
-/* ---- report_places.c ---- */
+/* ---- report_places.c, report_groups.c ---- */
 
 /* A share of waiting: where (stack, else site), and of a holder also where it released. */
 struct report_part {

@@ -331,6 +331,21 @@ static void profile_says_why_no_blame(void **state)
 
 /* ---- who waited where, and who held it ---- */
 
+/* Both took it in one place, whose stack is that of the first; each released it elsewhere. */
+static void callers_are_those_of_the_release(void **state)
+{
+	(void)state;
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	blame_on(CACHE_MU, WORKER_1, 10, 2100 * MS);
+	blame_on(CACHE_MU, WORKER_2, 10, 1 * SECOND);
+	blame_on(CACHE_MU, WORKER_2, 10, 900 * MS);
+	blames[0].release_stack = 12;
+	blames[1].release_stack = 30;
+	check_has(report_waits_and_holders,
+		  "    52.5%  worker-1 in get (server.c:10-12) < main (server.c:99)\n"
+		  "    47.5%  worker-2 in get (server.c:10), released in count (server.c:30)\n");
+}
+
 static void shares_sum_up(void **state)
 {
 	(void)state;
@@ -578,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup(no_locks, setup),
 		cmocka_unit_test_setup(little_waiting, setup),
 		cmocka_unit_test_setup(profile_says_why_no_blame, setup),
+		cmocka_unit_test_setup(callers_are_those_of_the_release, setup),
 		cmocka_unit_test_setup(shares_sum_up, setup),
 		cmocka_unit_test(permille_is_exact),
 		cmocka_unit_test_setup(table_fits, setup),
