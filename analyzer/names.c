@@ -7,7 +7,8 @@
  *
  * Locks of one class are alike: made at one place of one program, or elements of one array. Two
  * variables of the same name ("static pthread_mutex_t lock" in two files) are two classes, told
- * apart by where they lie.
+ * apart by where they lie. Semaphores that signal are no class with those that are used as locks,
+ * although Python makes both at one place: waiting for the first is no contention.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -129,6 +130,7 @@ static int name_lock(struct named *named, struct lock *lock, uint32_t first_node
 	struct reader *reader = lock->process->reader;
 	const char *given = reader_name(reader, TRACE_NAME_LOCK, lock->id);
 	const char *class = reader_name(reader, TRACE_NAME_CLASS, lock->id);
+	bool signals = lock->record->kind == TRACE_KIND_SEM && !lock->lock_like;
 	unsigned long long place = 0;
 
 	lock->name = given ? given : static_name(lock);
@@ -147,8 +149,8 @@ static int name_lock(struct named *named, struct lock *lock, uint32_t first_node
 	}
 	if (!lock->label || !named->class_label)
 		return -ENOMEM;
-	named->key = text("%s\n%s\n%u\n%llx", named->class_label, lock->process->exe,
-			  lock->record->kind, place);
+	named->key = text("%s\n%s\n%u %s\n%llx", named->class_label, lock->process->exe,
+			  lock->record->kind, signals ? "signals" : "", place);
 	return named->key ? 0 : -ENOMEM;
 }
 
