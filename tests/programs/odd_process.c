@@ -30,7 +30,7 @@ extern char **environ;
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t own_mu = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t others_mu = PTHREAD_MUTEX_INITIALIZER;	/* a child may find it locked */
+static pthread_mutex_t others_mu = PTHREAD_MUTEX_INITIALIZER; /* a child may find it locked */
 static const char *argument;
 static atomic_int over;
 
@@ -321,10 +321,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "fork", fork_many },	   { "inside", inside },	 { "atfork", atfork },
-	{ "spawn", spawn },	   { "seven", seven },		 { "descriptors", descriptors },
-	{ "file_size", file_size }, { "file_count", file_count }, { "plugins", plugins },
-	{ "around_main", around_main },
+	{ "fork", fork_many },	    { "inside", inside },
+	{ "atfork", atfork },	    { "spawn", spawn },
+	{ "seven", seven },	    { "descriptors", descriptors },
+	{ "file_size", file_size }, { "file_count", file_count },
+	{ "plugins", plugins },	    { "around_main", around_main },
 };
 
 int main(int argc, char **argv)

@@ -483,9 +483,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "storm", storm },	{ "cancel", cancel },	  { "ends", ends },   { "tiny", tiny },
-	{ "altstack", altstack }, { "coroutines", coroutines }, { "unmap", unmap }, { "deep", deep },
-	{ "robust", robust },
+	{ "storm", storm }, { "cancel", cancel },     { "ends", ends },
+	{ "tiny", tiny },   { "altstack", altstack }, { "coroutines", coroutines },
+	{ "unmap", unmap }, { "deep", deep },	      { "robust", robust },
 };
 
 int main(int argc, char **argv)
