@@ -156,6 +156,18 @@ void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number
 	return block;
 }
 
+/* A full disk takes the first part of a block: without its head it is none. */
+static bool write_block(int fd, const struct iovec *parts, long total, uint64_t offset)
+{
+	static const struct trace_block none;
+	struct iovec blank = { (void *)&none, sizeof(none) };
+	long written = sys_pwritev(fd, parts, 2, offset);
+
+	if (written > 0 && written != total)
+		sys_pwritev(fd, &blank, 1, offset);
+	return written == total;
+}
+
 bool file_write_events(struct trace_block *head, const void *bytes)
 {
 	struct iovec parts[2] = { { head, sizeof(*head) }, { (void *)bytes, head->length } };
@@ -169,7 +181,7 @@ bool file_write_events(struct trace_block *head, const void *bytes)
 	offset = (uint64_t)__atomic_fetch_add(&trace_header->nr_blocks, 1, __ATOMIC_RELAXED) *
 		 TRACE_BLOCK_SIZE;
 	written = within_size_limit(offset + TRACE_BLOCK_SIZE) &&
-		  sys_pwritev(fd, parts, 2, offset) == total;
+		  write_block(fd, parts, total, offset);
 	fd_put(fd);
 	if (!written)
 		file_event(TRACE_EVENT_NO_SPACE);
