@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Instructions per uncontended pair, counted by callgrind: they repeat exactly, whatever else runs.
 # Each count is (a run of 2N pairs - a run of N pairs) / N, so flushes of full rings are in it.
+# The clock runs on while valgrind simulates, so that times are longer and events take a path of
+# some 40 instructions more than at full speed: compare these counts with each other only.
 . "$(dirname "$0")/common"
 
 command -v valgrind >/dev/null || {

@@ -10,7 +10,7 @@ ms=${MS:-250}
 wrapper=$(ldconfig -p | sed -n 's/.*=> \(.*liblttng-ust-pthread-wrapper.*\)/\1/p' | head -1)
 [ -n "$wrapper" ] || wrapper=$(ls /usr/lib/*/liblttng-ust-pthread-wrapper.so.1 2>/dev/null)
 
-# under TOOL COMMAND PREFIX...: one row
+# row TOOL PAIRS PREFIX...: one row of the table
 row() {
 	tool=$1
 	n=$2
@@ -22,8 +22,8 @@ row() {
 	cat <<-END
 	$tool|pair ns|$pair
 	$tool|x native|$(ratio "$pair" "$native_pair")
-	$tool|short k/s|$short
-	$tool|medium k/s|$medium
+	$tool|short k/s|${short% *}
+	$tool|medium k/s|${medium% *}
 	END
 }
 

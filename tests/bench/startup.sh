@@ -6,25 +6,21 @@
 
 export LOCKPROF_OPTIONS="output=$work/trace.%p"
 
+# row ROW, then wall ns, processor ns and kB: native, recorded
+row() {
+	cat <<-END
+	$1|native us|$(($2 / 1000))
+	$1|recorded us|$(($5 / 1000))
+	$1|added us|$((($5 - $2) / 1000))
+	$1|added cpu us|$((($6 - $3) / 1000))
+	$1|native kB|$4
+	$1|added kB|$(($7 - $4))
+	END
+}
+
 process() {
-	row=$1
-	shift
 	for round in $(rounds 21); do
-		set -- "$@" -- $("$bench/cost" "$@") $(COST_PRELOAD=$shim "$bench/cost" "$@")
-		args=
-		while [ "$1" != -- ]; do
-			args="$args $1"
-			shift
-		done
-		shift
-		cat <<-END
-		$row|native us|$(($1 / 1000))
-		$row|recorded us|$(($4 / 1000))
-		$row|added us|$((($4 - $1) / 1000))
-		$row|native kB|$3
-		$row|added kB|$(($6 - $3))
-		END
-		set -- $args
+		row "$*" $("$bench/cost" "$@") $(COST_PRELOAD=$shim "$bench/cost" "$@")
 		rm -f "$work"/trace*
 	done
 }
@@ -42,7 +38,7 @@ per_thread() {
 
 echo "start-up and memory"
 {
-	process /bin/true /bin/true
-	command -v python3 >/dev/null && process "python3 -c pass" python3 -c pass
+	process /bin/true
+	command -v python3 >/dev/null && process python3 -c pass
 	per_thread
 } | RANGES='added us' table process
