@@ -6,6 +6,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAMAGES_MAX 10
@@ -119,6 +120,47 @@ static int print_damages(const struct report *report, const struct process *proc
 	return err;
 }
 
+/* Threads that took the slot of one that had ended. */
+static size_t count_heirs(const struct model *model, const struct process *process, bool *slots)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < model->nr_threads; i++) {
+		const struct thread *thread = &model->threads[i];
+
+		if (thread->process != process || thread->record->slot > UINT16_MAX)
+			continue;
+		nr += slots[thread->record->slot];
+		slots[thread->record->slot] = true;
+	}
+	return nr;
+}
+
+/* Folded events do not say which of a slot's threads they were of. */
+static int print_heirs(const struct report *report, const struct process *process, FILE *out)
+{
+	struct report_line line;
+	bool *slots;
+	size_t nr;
+
+	if (!reader_nr_stats(process->reader))
+		return 0;
+	slots = calloc(UINT16_MAX + 1, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	nr = count_heirs(report->model, process, slots);
+	free(slots);
+	if (!nr)
+		return 0;
+	if (report_line_begin(&line) < 0)
+		return -ENOMEM;
+	fprintf(line.out,
+		"%zu thread%s of %s began in the place of one that had ended: statistics count such "
+		"threads as one, under any of their names",
+		nr, report_plural(nr), report_base_name(process->exe));
+	return print_note(report, out, &line);
+}
+
 static int print_module_notes(const struct report *report, const struct process *process, FILE *out)
 {
 	uint32_t max = reader_max_module(process->reader);
@@ -213,6 +255,8 @@ int report_coverage(const struct report *report, FILE *out)
 		err = print_events(report, &model->processes[i], out);
 		if (!err && model->processes[i].reader)
 			err = print_damages(report, &model->processes[i], out);
+		if (!err && model->processes[i].reader)
+			err = print_heirs(report, &model->processes[i], out);
 		if (!err && model->processes[i].reader)
 			err = print_module_notes(report, &model->processes[i], out);
 	}

@@ -15,6 +15,7 @@ Recorded traces stay as they are: what was recorded once must be readable. One m
 which puts its modules where no machine has any, so that no symbol depends on where it is read, and
 checks it in with empty expected texts; remove those that are not wanted, and --update.
 """
+import difflib
 import glob
 import gzip
 import os
@@ -121,7 +122,7 @@ def check(folder):
         print(f"{'ok' if good else 'not ok'} {number} - {' '.join(arguments)}")
         if not good:
             print(f"# status {status}, {os.path.basename(path)} differs from:", file=sys.stderr)
-            for line in text.splitlines():
+            for line in difflib.unified_diff(want.splitlines(), text.splitlines(), lineterm="", n=0):
                 print("#   " + line, file=sys.stderr)
     return 1 if failed else 0
 
