@@ -239,6 +239,13 @@ int try_slow(const struct family *family, void *lock, uintptr_t site, uint32_t k
 	return tried;
 }
 
+/* Also the child that a handler forked in between: its thread is all zeros. */
+void hold_pop_disturbed(struct thread *t)
+{
+	if (t->self)
+		file_loss(TRACE_LOSS_NESTED, 1);
+}
+
 /*
  * Closes the gap of a released entry that was not on top. What is held above it is now held in
  * another context: locks taken from here on are children of that path.

@@ -36,6 +36,14 @@ static inline uint32_t hold_parent(const struct thread *t)
 	return t->top[-1].path;	/* 0 when nothing is held: slot->bottom */
 }
 
+/* Back to recording; not in a child that a signal handler forked meanwhile: it found zeros. */
+static inline void hold_unprepare(struct thread *t)
+{
+	barrier();
+	if (likely(t->self))
+		t->live = 1;
+}
+
 /*
  * May the fast half take this lock? Then the next entry is made, all but its time, and the thread
  * counts as busy until hold_push() or hold_unprepare(). False: the slow half must.
@@ -44,30 +52,27 @@ static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t si
 				uint32_t kind_mode)
 {
 	const struct node_cache *c;
-	struct trace_held *h = t->top;
+	struct trace_held *h;
 	uint32_t parent;
 
 	if (unlikely(!t->live))
 		return false;
+	t->live = 0;
+	barrier();
+	h = t->top;
 	parent = h[-1].path;
 	c = hold_cache(t, lock, site, parent);
 	if (unlikely(c->lock != (uintptr_t)lock || c->site != site ||
 		     c->parent_mode != ((uint64_t)kind_mode << 32 | parent) ||
 		     c->tag != __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED) ||
-		     h == t->limit))
+		     h == t->limit)) {
+		hold_unprepare(t);
 		return false;
-	t->live = 0;
-	barrier();
+	}
 	h->site = site;
 	h->node = h->path = c->node;
 	h->mode = kind_mode;
 	return true;
-}
-
-static inline void hold_unprepare(struct thread *t)
-{
-	barrier();
-	t->live = 1;
 }
 
 /* The prepared lock was acquired: its entry becomes part of the held stack. */
@@ -75,6 +80,8 @@ static inline void hold_push(struct thread *t, const void *lock)
 {
 	struct trace_held *h = t->top;
 
+	if (unlikely(!h))
+		return;		/* a forked child, see hold_unprepare() */
 	h->since = clock_ticks();
 	barrier();
 	h->lock = (uintptr_t)lock;
@@ -104,9 +111,16 @@ static inline struct trace_held *hold_find(const struct thread *t, const void *l
 	return h->lock ? h : NULL;
 }
 
+/* A signal handler came in between and released or took something: see hold_pop(). */
+void hold_pop_disturbed(struct thread *t);
+
 /* After the real unlock: takes the top entry off and records it. */
 static inline void hold_pop(struct thread *t, struct trace_held *h, uint64_t now)
 {
+	if (unlikely(t->top != h + 1)) {
+		hold_pop_disturbed(t);
+		return;
+	}
 	t->live = 0;
 	barrier();
 	h->lock = 0;

@@ -14,6 +14,7 @@
 #include "dict.h"
 #include "file.h"
 #include "options.h"
+#include "sys.h"
 #include "table.h"
 #include "thread.h"
 
@@ -117,17 +118,32 @@ static uint32_t build_id(const struct unwind_module *m, uint8_t *to, uint32_t ro
 	return 0;
 }
 
-static const char *module_path(const struct unwind_module *m)
+/* The path of a module in `room` (PATH_BYTES), and its length. A relative one, as dlopen("./x.so")
+ * leaves it, is made whole with the directory that the program is in now. */
+static uint32_t module_path(const struct unwind_module *m, char *room)
 {
-	if (!m->name || !*m->name)
-		return trace_header->exe;
-	return strncmp(m->name, "linux-vdso", 10) ? m->name : "[vdso]";
+	const char *name = m->name && *m->name ? m->name : trace_header->exe;
+	size_t bytes = 0;
+	long n;
+
+	if (!strncmp(name, "linux-vdso", 10))
+		name = "[vdso]";
+	else if (*name != '/') {
+		n = sys_call(SYS_getcwd, (long)room, PATH_BYTES - 1, 0, 0, 0, 0);
+		if (n > 1 && *room == '/') {
+			bytes = (size_t)n;
+			room[bytes - 1] = '/';
+		}
+	}
+	n = (long)strnlen(name, PATH_BYTES - bytes);
+	memcpy(room + bytes, name, (size_t)n);
+	return (uint32_t)(bytes + (size_t)n);
 }
 
 static bool module_write(const struct unwind_module *m, uint32_t id, uint32_t *place)
 {
-	const char *path = module_path(m);
-	uint32_t bytes = (uint32_t)strnlen(path, PATH_BYTES);
+	char path[PATH_BYTES];
+	uint32_t bytes = module_path(m, path);
 	uint32_t size = (uint32_t)(sizeof(struct trace_module) + bytes + 8) & ~7u;
 	struct trace_module *record = records_new(size, place);
 
@@ -148,11 +164,11 @@ static bool module_write(const struct unwind_module *m, uint32_t id, uint32_t *p
 static bool module_is_back(struct module *known, const struct unwind_module *m)
 {
 	const struct trace_module *record = known->place ? record_at(known->place) : NULL;
-	const char *path = module_path(m);
 	uint8_t id[sizeof(record->build_id)];
+	char path[PATH_BYTES];
 
 	if (known->name || !record || record->bias != m->load_bias ||
-	    strnlen(path, PATH_BYTES) != record->path_bytes ||
+	    module_path(m, path) != record->path_bytes ||
 	    memcmp(path, record->path, record->path_bytes) ||
 	    build_id(m, id, sizeof(id)) != record->build_id_bytes ||
 	    memcmp(id, record->build_id, record->build_id_bytes))

@@ -22,7 +22,7 @@
 
 #define HANDLES 65536u		/* power of two */
 
-enum { MAX_SLOTS = 65536, STACK_GUARD = 16384, HANDLE_PROBES = 256 };
+enum { MAX_SLOTS = 8192, STACK_GUARD = 16384, HANDLE_PROBES = 256 };
 
 /*
  * Threads that record nothing. `self` makes them look as if the shim were at work, `number` is
