@@ -211,7 +211,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 # BENCH="pair report" runs only these.
 bench: all $(benches)
 	@for driver in $(if $(BENCH),$(BENCH:%=tests/bench/%.sh),$(wildcard tests/bench/*.sh)); do \
-		BUILD=$(BUILD) sh $$driver || exit 1; done
+		BUILD=$(BUILD) sh $$driver $(BUILD) || exit 1; done
 
 # libFuzzer comes with clang; the objects are compiled anew with it.
 FUZZ_SECONDS ?= 60
