@@ -59,6 +59,21 @@ static const char *thread_name(const struct model *model, uint32_t thread)
 	return thread < model->nr_threads ? model->threads[thread].name : "?";
 }
 
+/* The table says what it is about: of "condition 0x7f..10 created in f" only the place is new. */
+static const char *short_label(const struct model *model, uint32_t lock)
+{
+	static const char *const verbs[] = { " created in ", " first used in " };
+	const char *label = model->locks[lock].label;
+
+	for (size_t i = 0; !model->locks[lock].name && i < 2; i++) {
+		const char *verb = strstr(label, verbs[i]);
+
+		if (verb)
+			return verb + strlen(verbs[i]);
+	}
+	return label;
+}
+
 /* ---- conditions ---- */
 
 static const struct table_column cond_columns[] = {
@@ -83,7 +98,7 @@ static int add_cond(const struct report *report, struct table *table, size_t i)
 {
 	const struct cond_row *cond = &report->model->conds[i];
 
-	table_cell(table, OUTPUT_PLAIN, "%s", report->model->locks[cond->lock].label);
+	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, cond->lock));
 	count_cell(table, cond->all.acquired);
 	time_cell(table, cond->all.wait_ns);
 	count_cell(table, cond->signals + cond->broadcasts);
@@ -116,7 +131,7 @@ static int add_barrier(const struct report *report, struct table *table, size_t 
 {
 	const struct barrier_row *barrier = &report->model->barriers[i];
 
-	table_cell(table, OUTPUT_PLAIN, "%s", report->model->locks[barrier->lock].label);
+	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, barrier->lock));
 	count_cell(table, barrier->rounds);
 	time_cell(table, barrier->all.wait_ns);
 	time_cell(table, barrier->all.wait_max_ns);
@@ -241,7 +256,7 @@ static int add_sem(const struct report *report, struct table *table, size_t i)
 {
 	const struct lock *sem = &report->model->locks[i];
 
-	table_cell(table, OUTPUT_PLAIN, "%s", sem->label);
+	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, (uint32_t)i));
 	count_cell(table, sem->all.acquired);
 	count_cell(table, report_waits(&sem->all));
 	time_cell(table, sem->all.wait_ns);
@@ -267,7 +282,7 @@ static int add_once(const struct report *report, struct table *table, size_t i)
 {
 	const struct lock *once = &report->model->locks[i];
 
-	table_cell(table, OUTPUT_PLAIN, "%s", once->label);
+	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, (uint32_t)i));
 	count_cell(table, once->all.acquired);
 	time_cell(table, once->all.wait_ns);
 	time_cell(table, once->all.wait_max_ns);
@@ -297,7 +312,7 @@ static int add_futex(const struct report *report, struct table *table, size_t i)
 {
 	const struct futex_row *futex = &report->model->futexes[i];
 
-	table_cell(table, OUTPUT_PLAIN, "%s", report->model->locks[futex->lock].label);
+	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, futex->lock));
 	count_cell(table, futex->all.acquired);
 	time_cell(table, futex->all.wait_ns);
 	time_cell(table, futex->all.wait_max_ns);
