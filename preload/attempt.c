@@ -5,33 +5,80 @@
 
 #include "attempt.h"
 #include "file.h"
+#include "mutex.h"
+#include "rwlock.h"
 
-/* The node from this thread's cache or the dictionary, under a given parent. */
+static uint64_t key_of(uint32_t kind_mode, uint32_t parent)
+{
+	return (uint64_t)kind_mode << 32 | parent;
+}
+
+/* The node if this thread's cache knows it, else 0. */
+static uint32_t node_cached(struct thread *t, const void *lock, uintptr_t site,
+			    uint32_t kind_mode, uint32_t parent)
+{
+	const struct node_cache *c = hold_cache(t, lock, site, parent);
+
+	if (c->lock == (uintptr_t)lock && c->site == site &&
+	    c->parent_mode == key_of(kind_mode, parent) &&
+	    c->tag == __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED))
+		return c->node;
+	return 0;
+}
+
+/* The node from the dictionary; the cache knows it from now on. */
+static uint32_t node_fetch(struct thread *t, const void *lock, uintptr_t site,
+			   uint32_t kind_mode, uint32_t parent, bool with_stack)
+{
+	uint32_t tag = __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED);
+	uint32_t node = node_get(with_stack ? t : NULL, parent, lock, site, kind_mode);
+
+	if (node != TRACE_NODE_UNKNOWN)
+		*hold_cache(t, lock, site, parent) = (struct node_cache){
+			(uintptr_t)lock, site, key_of(kind_mode, parent), node, tag,
+		};
+	return node;
+}
+
 static uint32_t node_lookup(struct thread *t, const void *lock, uintptr_t site,
 			    uint32_t kind_mode, uint32_t parent, bool with_stack)
 {
-	struct node_cache *c = hold_cache(t, lock, site, parent);
-	uint32_t tag = __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED);
-	uint64_t parent_mode = (uint64_t)kind_mode << 32 | parent;
-	uint32_t node;
+	uint32_t node = node_cached(t, lock, site, kind_mode, parent);
 
-	if (c->lock == (uintptr_t)lock && c->site == site && c->parent_mode == parent_mode &&
-	    c->tag == tag)
-		return c->node;
-	node = node_get(with_stack ? t : NULL, parent, lock, site, kind_mode);
-	if (node != TRACE_NODE_UNKNOWN)
-		*c = (struct node_cache){ (uintptr_t)lock, site, parent_mode, node, tag };
-	return node;
+	return node ? node : node_fetch(t, lock, site, kind_mode, parent, with_stack);
+}
+
+/*
+ * A lock without init call (a static initialiser, shared memory made elsewhere) tells what it is
+ * when it is asked for: only then its memory is sure to be there.
+ */
+static void describe_lock(const void *address, uint32_t kind)
+{
+	struct trace_lock *lock = lock_find(address, (enum trace_kind)kind);
+
+	if (!lock || (lock->flags & TRACE_LOCK_INITIALISED))
+		return;
+	if (kind == TRACE_KIND_MUTEX)
+		lock_set_flag(lock, mutex_flags(address));
+	else if (kind == TRACE_KIND_RWLOCK)
+		lock_set_flag(lock, rwlock_flags(address));
 }
 
 bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t kind_mode)
 {
 	struct thread *t = thread_enter();
+	uint32_t parent;
 
 	*a = (struct attempt){ .thread = t, .lock = lock, .site = site, .kind_mode = kind_mode };
-	if (t)
-		a->node = node_lookup(t, lock, site, kind_mode, hold_parent(t), true);
-	return t;
+	if (!t)
+		return false;
+	parent = hold_parent(t);
+	a->node = node_cached(t, lock, site, kind_mode, parent);
+	if (a->node)
+		return true;
+	a->node = node_fetch(t, lock, site, kind_mode, parent, true);
+	describe_lock(lock, kind_mode >> 8);
+	return true;
 }
 
 /* The state page says what the thread waits for; survives a kill. */

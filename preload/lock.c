@@ -119,7 +119,7 @@ struct trace_lock *lock_get(const void *address, enum trace_kind kind)
 
 void lock_set_flag(struct trace_lock *lock, uint32_t flag)
 {
-	if (!(__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & flag))
+	if (~__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & flag)
 		__atomic_fetch_or(&lock->flags, flag, __ATOMIC_RELAXED);
 }
 

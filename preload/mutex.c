@@ -66,18 +66,16 @@ static const struct family mutex_family = {
  * unrecoverable mutex locked, and a first EINVAL of a priority ceiling does not come again.) So
  * whether somebody has it is read from the lock word, before the call.
  */
-enum { ROBUST = 16, INHERIT = 32, PROTECT = 64, PSHARED = 128 };	/* glibc's */
-
 static bool mutex_is_special(const pthread_mutex_t *m)
 {
-	return m->__data.__kind & (ROBUST | INHERIT | PROTECT);
+	return m->__data.__kind & (MUTEX_ROBUST | MUTEX_INHERIT | MUTEX_PROTECT);
 }
 
 static int special_peek(void *lock)
 {
 	const pthread_mutex_t *m = lock;
 	unsigned int word = (unsigned int)__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED);
-	unsigned int taken = word & (m->__data.__kind & PROTECT ? 0x7ffff : 0x3fffffff);
+	unsigned int taken = word & (m->__data.__kind & MUTEX_PROTECT ? 0x7ffff : 0x3fffffff);
 
 	return taken && mutex_owner(m) != (uint32_t)sys_gettid() ? EBUSY : EAGAIN;
 }
@@ -143,21 +141,6 @@ static inline __attribute__((always_inline)) int mutex_unlock(pthread_mutex_t *m
 	if (likely(!err))
 		hold_pop(t, h, now);
 	return err;
-}
-
-static uint32_t mutex_flags(const pthread_mutex_t *m)
-{
-	static const uint32_t type_flags[4] = {
-		[PTHREAD_MUTEX_RECURSIVE] = TRACE_LOCK_RECURSIVE,
-		[PTHREAD_MUTEX_ERRORCHECK] = TRACE_LOCK_ERRORCHECK,
-		[PTHREAD_MUTEX_ADAPTIVE_NP] = TRACE_LOCK_ADAPTIVE,
-	};
-	int kind = m->__data.__kind;
-
-	return type_flags[kind & 3] | (kind & ROBUST ? TRACE_LOCK_ROBUST : 0) |
-	       (kind & INHERIT ? TRACE_LOCK_INHERIT : 0) |
-	       (kind & PROTECT ? TRACE_LOCK_PROTECT : 0) |
-	       (kind & PSHARED ? TRACE_LOCK_PSHARED : 0);
 }
 
 static void mutex_born(pthread_mutex_t *m)

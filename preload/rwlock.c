@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "attempt.h"
+#include "rwlock.h"
 
 #define READ(how) KIND_MODE(TRACE_KIND_RWLOCK, TRACE_HOW_##how | TRACE_SHARED)
 #define WRITE(how) KIND_MODE(TRACE_KIND_RWLOCK, TRACE_HOW_##how)
@@ -26,15 +27,6 @@ INTERPOSE(pthread_rwlock_trywrlock);
 INTERPOSE(pthread_rwlock_timedwrlock);
 INTERPOSE(pthread_rwlock_clockwrlock);
 INTERPOSE(pthread_rwlock_unlock);
-
-/* glibc: __readers counts readers in its upper bits, waiting ones too; __writers all writers. */
-static bool rwlock_has_waiters(const pthread_rwlock_t *l, bool shared)
-{
-	unsigned int readers = __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> 3;
-	unsigned int writers = __atomic_load_n(&l->__data.__writers, __ATOMIC_RELAXED);
-
-	return shared ? writers > 0 : readers > 0 || writers > 1;
-}
 
 static uint32_t rwlock_owner(const void *lock)
 {
@@ -108,7 +100,6 @@ static bool deadline_is_valid(clockid_t clock, const struct timespec *until)
 int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
 {
 	struct thread *t;
-	uint32_t flags = 0;
 	int err;
 
 	hooks_ready();
@@ -116,11 +107,7 @@ int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
 	t = err ? NULL : thread_enter();
 	if (!t)
 		return err;
-	if (l->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
-		flags |= TRACE_LOCK_WRITER_PREF;
-	if (l->__data.__shared)
-		flags |= TRACE_LOCK_PSHARED;
-	lock_born(t, l, TRACE_KIND_RWLOCK, flags, 0);
+	lock_born(t, l, TRACE_KIND_RWLOCK, rwlock_flags(l), 0);
 	thread_leave(t);
 	return err;
 }

@@ -197,6 +197,20 @@ static void thread_describe(struct thread *t, const struct thread_origin *origin
 	t->stack = is_main && !own_stack.high ? main_stack : own_stack;
 }
 
+/*
+ * A slot that folds has its former threads' statistics. A new thread gets statistics of its own
+ * while there were few threads; later ones add to those of the slot, so that the file stays bounded.
+ */
+static void thread_own_statistics(struct thread *t)
+{
+	enum { THREADS_APART = 4096 };
+
+	if (!t->fold.arena || t->id > THREADS_APART)
+		return;
+	fold_fini(&t->fold);
+	t->fold.arena = NULL;
+}
+
 /* A slot for the calling thread, busy; NULL when there is none. */
 static struct thread *thread_register(const struct thread_origin *origin)
 {
@@ -219,6 +233,7 @@ static struct thread *thread_register(const struct thread_origin *origin)
 	t->top = t->slot->held;
 	t->limit = t->slot->held + TRACE_HELD_MAX;
 	memset(t->stacks, 0, sizeof(t->stacks));
+	thread_own_statistics(t);
 	thread_describe(t, origin, now);
 	if (!t->slot->head)
 		t->slot->thread_at_tail = t->id;
@@ -294,6 +309,8 @@ static void thread_end(struct thread *t)
 		sys_thread_name(t->record->name);
 		t->record->end_ticks = now;
 	}
+	if (__atomic_load_n(&trace_header->mode, __ATOMIC_RELAXED) == TRACE_MODE_PROFILE)
+		ring_flush(t);	/* under this thread's number */
 	t->slot->wait_node = 0;
 	t->slot->thread = 0;
 	process_calibrate();
