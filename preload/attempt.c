@@ -8,35 +8,29 @@
 #include "mutex.h"
 #include "rwlock.h"
 
-static uint64_t key_of(uint32_t kind_mode, uint32_t parent)
-{
-	return (uint64_t)kind_mode << 32 | parent;
-}
-
-/* The node if this thread's cache knows it, else 0. */
+/* The node if a cache knows it, else 0. */
 static uint32_t node_cached(struct thread *t, const void *lock, uintptr_t site,
 			    uint32_t kind_mode, uint32_t parent)
 {
 	const struct node_cache *c = hold_cache(t, lock, site, parent);
 
-	if (c->lock == (uintptr_t)lock && c->site == site &&
-	    c->parent_mode == key_of(kind_mode, parent) &&
-	    c->tag == __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED))
+	if (hold_cached(c, lock, site, kind_mode, parent) ||
+	    node_recall(t, lock, site, kind_mode, parent))
 		return c->node;
 	return 0;
 }
 
-/* The node from the dictionary; the cache knows it from now on. */
+/* The node from the dictionary; the caches know it from now on. */
 static uint32_t node_fetch(struct thread *t, const void *lock, uintptr_t site,
 			   uint32_t kind_mode, uint32_t parent, bool with_stack)
 {
 	uint32_t tag = __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED);
 	uint32_t node = node_get(with_stack ? t : NULL, parent, lock, site, kind_mode);
 
-	if (node != TRACE_NODE_UNKNOWN)
-		*hold_cache(t, lock, site, parent) = (struct node_cache){
-			(uintptr_t)lock, site, key_of(kind_mode, parent), node, tag,
-		};
+	if (node != TRACE_NODE_UNKNOWN) {
+		node_remember(lock, site, kind_mode, parent, tag, node);
+		node_recall(t, lock, site, kind_mode, parent);
+	}
 	return node;
 }
 

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "dict.h"
+#include "recall.h"
 #include "ring.h"
 
 #define KIND_MODE(kind, mode) ((uint32_t)(kind) << 8 | (uint32_t)(mode))
@@ -30,6 +31,19 @@ static inline struct node_cache *hold_cache(struct thread *t, const void *lock, 
 	return &t->cache[h >> (64 - 9)];
 }
 _Static_assert(CACHE_SIZE == 1 << 9, "shift in hold_cache");
+
+static inline uint64_t hold_key(uint32_t kind_mode, uint32_t parent)
+{
+	return (uint64_t)kind_mode << 32 | parent;
+}
+
+static inline bool hold_cached(const struct node_cache *c, const void *lock, uintptr_t site,
+			       uint32_t kind_mode, uint32_t parent)
+{
+	return likely(c->lock == (uintptr_t)lock && c->site == site &&
+		      c->parent_mode == hold_key(kind_mode, parent) &&
+		      c->tag == __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED));
+}
 
 static inline uint32_t hold_parent(const struct thread *t)
 {
@@ -62,9 +76,8 @@ static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t si
 	h = t->top;
 	parent = h[-1].path;
 	c = hold_cache(t, lock, site, parent);
-	if (unlikely(c->lock != (uintptr_t)lock || c->site != site ||
-		     c->parent_mode != ((uint64_t)kind_mode << 32 | parent) ||
-		     c->tag != __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED) ||
+	if (unlikely((!hold_cached(c, lock, site, kind_mode, parent) &&
+		      !node_recall(t, lock, site, kind_mode, parent)) ||
 		     h == t->limit)) {
 		hold_unprepare(t);
 		return false;

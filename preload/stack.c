@@ -14,6 +14,7 @@
 #include "dict.h"
 #include "file.h"
 #include "options.h"
+#include "recall.h"
 #include "sys.h"
 #include "table.h"
 #include "thread.h"
@@ -57,7 +58,7 @@ int dict_init(void)
 	if (!modules)
 		return -1;
 	unwind_find_module((uintptr_t)dict_init, &own);
-	return lock_init(&locks) || node_init(&nodes) ? -1 : 0;
+	return recall_init() || lock_init(&locks) || node_init(&nodes) ? -1 : 0;
 }
 
 /* Strikes out what is not loaded any more; whether there was anything. */

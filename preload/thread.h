@@ -60,7 +60,7 @@ struct thread {
 	struct fold fold;
 	struct stack_cache stacks[STACK_CACHE_SIZE];
 	struct node_cache cache[CACHE_SIZE];
-};
+} __attribute__((aligned(64)));	/* no line is shared with another thread's */
 
 extern __thread struct thread *thread_tls __attribute__((tls_model("initial-exec")));
 
