@@ -194,11 +194,10 @@ static void start_wait(struct pass *pass, struct track *track, const struct wait
 	struct wait_start *starts;
 	uint32_t others = (uint32_t)track->nr_waits; /* it is one of them by now */
 
-	if (others == 1) {
-		if (!track->max_waiters)
-			track->max_waiters = 1;
+	if (others == 1 && !track->max_waiters)
+		track->max_waiters = 1;
+	if (others <= track->max_waiters)
 		return;
-	}
 	starts = pass_push(pass, track->starts, &track->nr_starts, &track->cap_starts,
 			   sizeof(*starts));
 	if (!starts)
@@ -220,7 +219,7 @@ static void finish_starts(struct track *track, const struct wait *wait, uint64_t
 			start->waiters -= end <= start->ticks;
 			start->pending--;
 		}
-		if (start->pending) {
+		if (start->pending && start->waiters > track->max_waiters) {
 			i++;
 			continue;
 		}
