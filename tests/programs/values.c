@@ -24,31 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SENTINEL 4711
-
-static const char *error_name(int number)
-{
-	const char *name = number ? strerrorname_np(number) : "0";
-
-	return name ? name : "?";
-}
-
-static int say(const char *call, const char *what, int result)
-{
-	int left = errno;
-
-	printf("%s %s -> %s %s\n", call, what,
-	       result == PTHREAD_BARRIER_SERIAL_THREAD ? "-1" : error_name(result),
-	       left == SENTINEL ? "untouched" : error_name(left));
-	return result;
-}
-
-#define SAY(what, fn, ...) (errno = SENTINEL, say(#fn, what, fn(__VA_ARGS__)))
-
-static const struct timespec long_ago = { 1, 0 };
-static const struct timespec negative_nsec = { INT32_MAX, -1 };
-static const struct timespec large_nsec = { INT32_MAX, 1000000000 };
-static const struct timespec far_future = { INT32_MAX, 999999999 };
+#include "values.h"
 
 static struct timespec in_ms(clockid_t clock, long ms)
 {

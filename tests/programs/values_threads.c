@@ -23,23 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SENTINEL 4711
-
-static const char *error_name(int number)
-{
-	const char *name = number ? strerrorname_np(number) : "0";
-
-	return name ? name : "?";
-}
-
-static int say(const char *call, const char *what, int result)
-{
-	int left = errno;
-
-	printf("%s %s -> %s %s\n", call, what, error_name(result),
-	       left == SENTINEL ? "untouched" : error_name(left));
-	return result;
-}
+#include "values.h"
 
 static int say_thrd(const char *call, const char *what, int result)
 {
@@ -50,12 +34,7 @@ static int say_thrd(const char *call, const char *what, int result)
 	return result;
 }
 
-#define SAY(what, fn, ...)     (errno = SENTINEL, say(#fn, what, fn(__VA_ARGS__)))
 #define SAY_C11(what, fn, ...) (errno = SENTINEL, say_thrd(#fn, what, fn(__VA_ARGS__)))
-
-static const struct timespec long_ago = { 1, 0 };
-static const struct timespec negative_nsec = { INT32_MAX, -1 };
-static const struct timespec far_future = { INT32_MAX, 999999999 };
 
 static pthread_mutex_t mu = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
