@@ -7,9 +7,10 @@
  * come while it is loading; afterwards each calls get_config() two million times.
  *
  * What lockprof shows: init_mu is taken once by each thread that came too early (4 by default)
- * and never again, whatever the number of calls. Three of them waited about 200 ms each; blame
- * names the one user-N that was first, in load_config(). A single expensive wait at the start is
- * what this pattern costs, and it is all it costs.
+ * and never again, whatever the number of calls. Three of them waited about 200 ms each; nearly all
+ * of that is charged to the one user-N that was first, in get_config(), where it took the lock:
+ * what it did meanwhile, load_config(), stands in the source. A single expensive wait at the start
+ * is what this pattern costs, and it is all it costs.
  *
  * usage: double_checked [threads] [calls]
  */

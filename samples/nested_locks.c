@@ -8,9 +8,8 @@
  * want.
  *
  * What lockprof shows: table_mu waits the longest, and blame for it names finder-N in find(). That
- * is only half the truth: the hold times of table_mu contain the waits for row[0].mu, whose
- * holder is updater in update_row(). Look at the row locks next. The order of the locks is
- * always table_mu before row[i].mu (lockprof order): an edge and no cycle.
+ * is only half the truth: the hold times of table_mu contain the waits for row[0].mu. The second
+ * sentence of the report, about the class row[].mu, names its holder: updater in update_row().
  *
  * usage: nested_locks [finders] [finds per finder]
  */

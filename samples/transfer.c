@@ -8,9 +8,9 @@
  * then deadlock. Here the second clerk starts when the first is done, so that the program ends.
  *
  * What lockprof shows: by default account[0].mu waits (clerks meet there, blame on transfer()),
- * account[1].mu does not, since who wants it already holds the other; the order of the locks
- * (lockprof order) is one edge and no cycle. With --deadlocking nothing ever waits, and the order
- * is a cycle, account[0].mu -> account[1].mu -> account[0].mu, with both stacks in transfer().
+ * account[1].mu does not, since who wants it already holds the other; --by=lock tells them apart.
+ * With --deadlocking nothing waits in this run, and the report says so: it tells what a run has
+ * cost, not what could have happened in another one.
  *
  * usage: transfer [--deadlocking] [transfers per clerk]
  */
