@@ -49,8 +49,9 @@ enum report_by {
 };
 extern const char *const report_by_words[];
 
-#define REPORT_ALL  SIZE_MAX
-#define REPORT_CELL 48 /* bytes of a cell's text */
+#define REPORT_ALL    SIZE_MAX
+#define REPORT_CELL   48  /* bytes of a cell's text */
+#define REPORT_FRAMES 128 /* of a stack, inlined ones too */
 
 /* model_frames(), or a test's own. */
 typedef size_t (*report_frames_fn)(const struct process *process, uint32_t stack, uint64_t site,
@@ -158,7 +159,16 @@ enum report_place_style {
 int report_group(const struct report *report, struct report_part *parts, size_t nr_parts,
 		 enum report_place_style style, struct report_groups *groups);
 void report_groups_fini(struct report_groups *groups);
+/*
+ * Not every release has its stack taken. Gives the holds without one the most usual end of the
+ * thread's holds that began at the same place; without any, the only end that is known. The parts
+ * get sorted.
+ */
+void report_adopt_releases(struct report_part *parts, size_t nr);
 
+/* The part that a row of the model's blames is. */
+void report_blame_part(const struct model *model, const struct blame *blame,
+		       struct report_part *part);
 /* The parts of the blame, or of the waiting, for a row of locks, to be freed. 0 or -errno. */
 int report_blame_parts(const struct report *report, const struct report_rows *rows,
 		       const struct report_row *row, struct report_part **parts, size_t *nr);
@@ -168,6 +178,16 @@ int report_wait_parts(const struct report *report, const struct report_rows *row
 /* "f (file.c:12) < g (file.c:40)", to be freed. release_stack 0: none. NULL: out of memory. */
 char *report_place_text(const struct report *report, const struct report_part *part,
 			enum report_place_style style);
+/*
+ * The frames behind that text, innermost first, with the locking library's own in front when
+ * `whole`. A release that belongs to it gives the callers, and *end tells where that was; else
+ * end->module is NULL. Returns their number, at most max.
+ */
+size_t report_place_frames(const struct report *report, const struct report_part *part, bool whole,
+			   struct frame *frames, size_t max, struct frame *end);
+/* Only what all acquisitions of a site share: the whole frames up to the user's own function. */
+size_t report_site_frames(const struct report *report, const struct report_part *part,
+			  struct frame *frames, size_t max);
 /* Fills the part's process, site, and the stack of the node when the trace has it. */
 void report_node_place(const struct process *process, uint32_t node, uint64_t site,
 		       struct report_part *part);
@@ -239,6 +259,8 @@ int report_coverage(const struct report *report, FILE *out);
 const struct trace_header *report_header(const struct process *process);
 /* "exit 0", "signal 9", "running", "unknown". */
 const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER]);
+/* "trace", "profile", or "mixed": it began as the one and went on as the other. */
+const char *report_mode(const struct process *process);
 /* What JSON calls a loss, NULL: none of that number; and the words behind its count. */
 const char *report_loss_key(size_t loss);
 const char *report_loss_words(size_t loss);

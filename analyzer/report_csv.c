@@ -206,8 +206,6 @@ static void put_tail(FILE *out, const struct report *report, const struct report
 static int put_name(FILE *out, const struct report *report, const struct report_row *row)
 {
 	const struct model *model = report->model;
-	const struct site *site;
-	struct report_part part = { 0 };
 	char *place;
 
 	switch (report->by) {
@@ -224,11 +222,7 @@ static int put_name(FILE *out, const struct report *report, const struct report_
 		put_text(out, model->classes[row->index].label);
 		return 0;
 	default:
-		site = &model->sites[row->index];
-		part.process = site->process;
-		part.site = site->address;
-		part.stack = site->stack;
-		place = report_place_text(report, &part, REPORT_STACK);
+		place = report_row_label(report, REPORT_BY_SITE, row);
 		if (!place)
 			return -ENOMEM;
 		put_text(out, place);

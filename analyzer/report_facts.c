@@ -29,6 +29,15 @@ const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER])
 	return buf;
 }
 
+const char *report_mode(const struct process *process)
+{
+	const struct trace_header *header = report_header(process);
+
+	if (header->mode_at_start == TRACE_MODE_PROFILE)
+		return "profile";
+	return header->mode == TRACE_MODE_PROFILE ? "mixed" : "trace";
+}
+
 static const struct {
 	const char *key, *words;
 } losses[TRACE_LOSS_MAX] = {

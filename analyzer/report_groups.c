@@ -101,11 +101,7 @@ static size_t same_acquisition(const struct report_part *parts, size_t nr, bool 
 	return i;
 }
 
-/*
- * Not every release has its stack taken. A hold without one is counted with the most usual end of
- * the thread's holds that began at the same place; without any, with the only end that is known.
- */
-static void adopt_releases(struct report_part *parts, size_t nr)
+void report_adopt_releases(struct report_part *parts, size_t nr)
 {
 	uint32_t only = 0;
 
@@ -130,7 +126,7 @@ static size_t sum_places(struct report_part *parts, size_t nr, struct report_par
 {
 	size_t nr_places = 0;
 
-	adopt_releases(parts, nr);
+	report_adopt_releases(parts, nr);
 	qsort(parts, nr, sizeof(*parts), by_place);
 	for (size_t i = 0; i < nr; i++) {
 		if (i == 0 || compare_place(&parts[i - 1], &parts[i]) != 0) {

@@ -5,7 +5,8 @@
  *
  * "locks" holds one entry for each instance whose waits are contention, so that their wait_ns add
  * up; conditions, barriers, semaphores that signal, once and futex words have arrays of their own.
- * Stacks are whole here, inlined frames marked.
+ * Stacks are whole here, inlined frames marked, and no longer than what is sure: those of the blame
+ * have their release's callers, as in the text; a site is a function, whoever called it.
  */
 #include "json.h"
 #include "report.h"
@@ -14,15 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FRAMES 128
-
-static void put_stack(struct json *json, const struct report *report,
-		      const struct report_part *part)
+static void put_stack(struct json *json, const struct frame *frames, size_t nr)
 {
-	struct frame frames[MAX_FRAMES];
-	size_t nr =
-		report->frames(part->process, part->stack, part->site, true, frames, MAX_FRAMES);
-
 	json_array_begin(json, "stack");
 	for (size_t i = 0; i < nr; i++) {
 		json_object_begin(json, NULL);
@@ -117,7 +111,7 @@ static void put_process(struct json *json, const char *key, const struct process
 	json_string(json, "exit", report_end(process, end));
 	json_uint(json, "duration_ns", process->duration_ns);
 	json_uint(json, "thread_ns", process->thread_ns);
-	json_string(json, "mode", header->mode == TRACE_MODE_PROFILE ? "profile" : "trace");
+	json_string(json, "mode", report_mode(process));
 	json_string(json, "trace", process->reader ? reader_path(process->reader) : NULL);
 	json_object_end(json);
 }
@@ -189,6 +183,17 @@ static uint64_t count_nodes(const struct model *model)
 	return nr;
 }
 
+/* "mixed" is also said of traces of which some are the one and some the other. */
+static const char *run_mode(const struct model *model)
+{
+	const char *mode = model->nr_processes ? report_mode(&model->processes[0]) : NULL;
+
+	for (size_t i = 1; i < model->nr_processes; i++)
+		if (strcmp(mode, report_mode(&model->processes[i])) != 0)
+			return "mixed";
+	return mode;
+}
+
 static void put_run(struct json *json, const struct model *model)
 {
 	struct report_totals totals = report_totals(model);
@@ -204,7 +209,7 @@ static void put_run(struct json *json, const struct model *model)
 	json_uint(json, "wait_ns", totals.wait_ns);
 	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
 	json_uint(json, "hold_ns", totals.hold_ns);
-	json_string(json, "mode", model->has_events ? "trace" : "profile");
+	json_string(json, "mode", run_mode(model));
 	put_losses(json, model);
 	put_coverage(json, model);
 	json_object_end(json);
@@ -309,9 +314,10 @@ static void put_sites(struct json *json, const struct report *report, uint32_t l
 		struct report_part part = { .process = site->process,
 					    .site = site->address,
 					    .stack = site->stack };
+		struct frame frames[REPORT_FRAMES];
 
 		json_object_begin(json, NULL);
-		put_stack(json, report, &part);
+		put_stack(json, frames, report_site_frames(report, &part, frames, REPORT_FRAMES));
 		json_bool(json, "shared", site->mode & TRACE_SHARED);
 		put_counters(json, report, &site->all);
 		json_object_end(json);
@@ -319,31 +325,57 @@ static void put_sites(struct json *json, const struct report *report, uint32_t l
 	json_array_end(json);
 }
 
-static void put_blame(struct json *json, const struct report *report, uint32_t lock, size_t first)
+static int by_wait(const void *a, const void *b)
 {
-	const struct model *model = report->model;
+	const struct report_part *x = a, *y = b;
 
-	json_array_begin(json, "blame");
-	for (size_t i = first; i < model->nr_blames && model->blames[i].lock == lock; i++) {
-		const struct blame *blame = &model->blames[i];
-		struct report_part part = { 0 };
-
-		json_object_begin(json, NULL);
-		report_node_place(model->locks[lock].process, blame->holder_node,
-				  blame->holder_site, &part);
-		put_stack(json, report, &part);
-		put_thread_name(json, "thread", model, blame->holder);
-		json_uint(json, "wait_ns", blame->wait_ns);
-		json_uint(json, "waits", blame->waits);
-		json_object_end(json);
-	}
-	json_array_end(json);
+	if (x->wait_ns != y->wait_ns)
+		return x->wait_ns > y->wait_ns ? -1 : 1;
+	return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-static void put_lock(struct json *json, const struct report *report, const struct report_row *row,
-		     const struct grouped *sites, const struct grouped *blames)
+static void put_holder(struct json *json, const struct report *report,
+		       const struct report_part *part)
+{
+	struct frame frames[REPORT_FRAMES], end;
+	size_t nr = report_place_frames(report, part, true, frames, REPORT_FRAMES, &end);
+
+	json_object_begin(json, NULL);
+	put_stack(json, frames, nr);
+	put_thread_name(json, "thread", report->model, part->thread);
+	json_uint(json, "wait_ns", part->wait_ns);
+	json_uint(json, "waits", part->waits);
+	json_object_end(json);
+}
+
+static int put_blame(struct json *json, const struct report *report, uint32_t lock, size_t first)
+{
+	const struct model *model = report->model;
+	struct report_part *parts;
+	size_t nr = 0;
+
+	while (first + nr < model->nr_blames && model->blames[first + nr].lock == lock)
+		nr++;
+	parts = calloc(nr + 1, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++)
+		report_blame_part(model, &model->blames[first + i], &parts[i]);
+	report_adopt_releases(parts, nr);
+	qsort(parts, nr, sizeof(*parts), by_wait);
+	json_array_begin(json, "blame");
+	for (size_t i = 0; i < nr; i++)
+		put_holder(json, report, &parts[i]);
+	json_array_end(json);
+	free(parts);
+	return 0;
+}
+
+static int put_lock(struct json *json, const struct report *report, const struct report_row *row,
+		    const struct grouped *sites, const struct grouped *blames)
 {
 	const struct lock *lock = &report->model->locks[row->index];
+	int err;
 
 	json_object_begin(json, NULL);
 	put_identity(json, report->model, lock);
@@ -358,8 +390,9 @@ static void put_lock(struct json *json, const struct report *report, const struc
 		put_counters_of(json, "write", report, &lock->write);
 	}
 	put_sites(json, report, (uint32_t)row->index, sites->first[row->index]);
-	put_blame(json, report, (uint32_t)row->index, blames->first[row->index]);
+	err = put_blame(json, report, (uint32_t)row->index, blames->first[row->index]);
 	json_object_end(json);
+	return err;
 }
 
 static int put_locks(struct json *json, const struct report *report)
@@ -375,7 +408,7 @@ static int put_locks(struct json *json, const struct report *report)
 		err = group_blames(report->model, &blames);
 	json_array_begin(json, "locks");
 	for (size_t i = 0; !err && i < rows.nr && i < report->top; i++)
-		put_lock(json, report, &rows.rows[i], &sites, &blames);
+		err = put_lock(json, report, &rows.rows[i], &sites, &blames);
 	json_array_end(json);
 	free(sites.first);
 	free(blames.first);
@@ -471,17 +504,20 @@ static void put_joins(struct json *json, const struct report *report)
 	json_array_begin(json, "joins");
 	for (size_t i = 0; i < model->nr_joins; i++) {
 		const struct join_row *join = &model->joins[i];
-		struct report_part part = { .stack = join->stack };
+		const struct process *process = join->waiter < model->nr_threads
+							? model->threads[join->waiter].process
+							: NULL;
+		struct frame frames[REPORT_FRAMES];
 
 		json_object_begin(json, NULL);
 		put_thread_name(json, "waiter", model, join->waiter);
 		put_thread_name(json, "target", model, join->target);
 		json_uint(json, "joins", join->joins);
 		json_uint(json, "wait_ns", join->wait_ns);
-		if (join->stack && join->waiter < model->nr_threads) {
-			part.process = model->threads[join->waiter].process;
-			put_stack(json, report, &part);
-		}
+		if (join->stack && process)
+			put_stack(json, frames,
+				  report->frames(process, join->stack, 0, true, frames,
+						 REPORT_FRAMES));
 		json_object_end(json);
 	}
 	json_array_end(json);

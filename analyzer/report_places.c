@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define FOLDED_FRAMES 3
-#define MAX_FRAMES    128
 
 const char *report_base_name(const char *path)
 {
@@ -95,14 +94,28 @@ static bool same_function(const struct frame *a, const struct frame *b)
 	return a->function && same_text(a->function, b->function) && same_text(a->file, b->file);
 }
 
-/* The first frame that is a function's own, behind those inlined into it. */
-static size_t own_frame(const struct frame *frames, size_t nr)
+/* The first frame from `i` on that is a function's own, behind those inlined into it. */
+static size_t own_frame(const struct frame *frames, size_t i, size_t nr)
 {
-	size_t i = 0;
-
 	while (i + 1 < nr && frames[i].inlined)
 		i++;
 	return i;
+}
+
+/* The stack's frames; in *user, how many of the locking library stand before the user's own. */
+static size_t stack_frames(const struct report *report, const struct report_part *part, bool whole,
+			   struct frame *frames, size_t max, size_t *user)
+{
+	size_t nr = report->frames(part->process, part->stack, part->site, false, frames, max);
+
+	*user = 0;
+	if (whole) {
+		size_t nr_user = nr;
+
+		nr = report->frames(part->process, part->stack, part->site, true, frames, max);
+		*user = nr - nr_user;
+	}
+	return nr;
 }
 
 /*
@@ -111,50 +124,72 @@ static size_t own_frame(const struct frame *frames, size_t nr)
  * Else only the function itself is sure. Without symbols there is nothing to compare. Returns how
  * many frames are left.
  */
-static size_t callers_of_release(struct frame *frames, size_t nr, size_t max,
+static size_t callers_of_release(struct frame *frames, size_t user, size_t nr, size_t max,
 				 const struct frame *released, size_t nr_released)
 {
-	size_t own = own_frame(released, nr_released), same = 0;
+	size_t own = own_frame(released, 0, nr_released), same = user;
 
-	if (!frames[0].function || !released[own].function)
+	if (!frames[user].function || !released[own].function)
 		return nr;
 	while (same < nr && !same_function(&frames[same], &released[own]))
 		same++;
 	if (same == nr)
-		return own_frame(frames, nr) + 1;
+		return own_frame(frames, user, nr) + 1;
 	nr = same + 1;
 	for (size_t i = own + 1; i < nr_released && nr < max; i++)
 		frames[nr++] = released[i];
 	return nr;
 }
 
+size_t report_place_frames(const struct report *report, const struct report_part *part, bool whole,
+			   struct frame *frames, size_t max, struct frame *end)
+{
+	struct frame released[REPORT_FRAMES];
+	size_t user, nr_released = 0;
+	size_t nr = stack_frames(report, part, whole, frames, max, &user);
+
+	*end = (struct frame){ 0 };
+	if (part->release_stack && nr > 0)
+		nr_released =
+			report->frames(part->process, part->release_stack, 0, false, released, max);
+	if (!nr_released)
+		return nr;
+	*end = released[0];
+	return callers_of_release(frames, user, nr, max, released, nr_released);
+}
+
+size_t report_site_frames(const struct report *report, const struct report_part *part,
+			  struct frame *frames, size_t max)
+{
+	size_t user, nr = stack_frames(report, part, true, frames, max, &user);
+
+	return nr ? own_frame(frames, user, nr) + 1 : 0;
+}
+
 static void put_frames(const struct report *report, const struct report_part *part,
 		       enum report_place_style style, FILE *out)
 {
 	const char *program = only_program(report->model);
-	struct frame frames[MAX_FRAMES], released[MAX_FRAMES];
-	size_t max = report->whole_stacks ? MAX_FRAMES : FOLDED_FRAMES, nr_released = 0;
+	struct frame frames[REPORT_FRAMES], end = { 0 };
 	bool whole = report->whole_stacks && style == REPORT_STACK, ends_here;
-	size_t nr = report->frames(part->process, part->stack, part->site, whole, frames,
-				   style == REPORT_FUNCTION ? 1 : max);
+	size_t nr, max = report->whole_stacks ? REPORT_FRAMES : FOLDED_FRAMES;
 
-	if (part->release_stack && style == REPORT_STACK && nr > 0)
-		nr_released = report->frames(part->process, part->release_stack, 0, whole, released,
-					     max);
-	if (nr_released)
-		nr = callers_of_release(frames, nr, max, released, nr_released);
-	ends_here = nr_released && same_function(&frames[0], &released[0]);
+	if (style == REPORT_FUNCTION)
+		nr = report->frames(part->process, part->stack, part->site, false, frames, 1);
+	else
+		nr = report_place_frames(report, part, whole, frames, max, &end);
+	ends_here = nr && same_function(&frames[0], &end);
 	for (size_t i = 0; i < nr; i++) {
 		if (i > 0 && !whole && is_bottom(&frames[i]))
 			break;
 		fputs(i ? " < " : "", out);
-		put_frame(out, &frames[i], program, i == 0 && ends_here ? released[0].line : 0);
+		put_frame(out, &frames[i], program, i == 0 && ends_here ? end.line : 0);
 	}
 	if (nr == 0)
 		fputs("an unknown place", out);
-	if (nr_released && !ends_here) {
+	if (end.module && !ends_here) {
 		fputs(", released in ", out);
-		put_frame(out, &released[0], program, 0);
+		put_frame(out, &end, program, 0);
 	}
 }
 
@@ -186,6 +221,17 @@ void report_node_place(const struct process *process, uint32_t node, uint64_t si
 	part->stack = record ? record->stack : 0;
 }
 
+void report_blame_part(const struct model *model, const struct blame *blame,
+		       struct report_part *part)
+{
+	report_node_place(model->locks[blame->lock].process, blame->holder_node, blame->holder_site,
+			  part);
+	part->release_stack = blame->release_stack;
+	part->thread = blame->holder;
+	part->waits = blame->waits;
+	part->wait_ns = blame->wait_ns;
+}
+
 int report_blame_parts(const struct report *report, const struct report_rows *rows,
 		       const struct report_row *row, struct report_part **parts, size_t *nr)
 {
@@ -197,17 +243,9 @@ int report_blame_parts(const struct report *report, const struct report_rows *ro
 		return -ENOMEM;
 	for (size_t i = 0; i < model->nr_blames; i++) {
 		const struct blame *blame = &model->blames[i];
-		struct report_part *part = &(*parts)[*nr];
 
-		if (!report_row_has_lock(report, rows, row, blame->lock))
-			continue;
-		report_node_place(model->locks[blame->lock].process, blame->holder_node,
-				  blame->holder_site, part);
-		part->release_stack = blame->release_stack;
-		part->thread = blame->holder;
-		part->waits = blame->waits;
-		part->wait_ns = blame->wait_ns;
-		++*nr;
+		if (report_row_has_lock(report, rows, row, blame->lock))
+			report_blame_part(model, blame, &(*parts)[(*nr)++]);
 	}
 	return 0;
 }

@@ -224,13 +224,14 @@ static void put_end(const struct process *process, FILE *out)
 
 static void put_mode(const struct process *process, FILE *out)
 {
-	const struct trace_header *header = report_header(process);
+	const char *mode = report_mode(process);
 
-	if (header->events & TRACE_EVENT_SIZE_CAP)
+	if (strcmp(mode, "mixed") != 0)
+		fprintf(out, "mode" REPORT_GLUE "%s", mode);
+	else if (report_header(process)->events & TRACE_EVENT_SIZE_CAP)
 		fputs("mode trace until the size limit, then profile", out);
 	else
-		fprintf(out, "mode" REPORT_GLUE "%s",
-			header->mode == TRACE_MODE_PROFILE ? "profile" : "trace");
+		fputs("mode trace, then profile", out);
 }
 
 static unsigned int count_threads(const struct model *model, const struct process *process)

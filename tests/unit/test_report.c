@@ -344,6 +344,19 @@ static void callers_are_those_of_the_release(void **state)
 	check_has(report_waits_and_holders,
 		  "    52.5%  worker-1 in get (server.c:10-12) < main (server.c:99)\n"
 		  "    47.5%  worker-2 in get (server.c:10), released in count (server.c:30)\n");
+	check_has(report_json,
+		  "          \"stack\": [\n"
+		  "            {\n"
+		  "              \"function\": \"get\",\n"
+		  "              \"file\": \"/src/server.c\",\n"
+		  "              \"line\": 10,\n"
+		  "              \"module\": \"/usr/bin/server\",\n"
+		  "              \"offset\": 0,\n"
+		  "              \"inlined\": false\n"
+		  "            }\n"
+		  "          ],\n"
+		  "          \"thread\": \"worker-2\",\n"
+		  "          \"wait_ns\": 1000000000,\n");
 }
 
 static void shares_sum_up(void **state)
