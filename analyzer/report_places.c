@@ -84,6 +84,20 @@ static bool is_bottom(const struct frame *frame)
 	return false;
 }
 
+/* The same without symbols: code of the C or C++ library, and nothing but that from `i` on. */
+static bool is_nameless_bottom(const struct frame *frames, size_t i, size_t nr)
+{
+	for (; i < nr; i++) {
+		const char *module = frames[i].module ? report_base_name(frames[i].module) : "";
+
+		if (!is_bottom(&frames[i]) &&
+		    (frames[i].function || (strncmp(module, "libc.so", 7) != 0 &&
+					    strncmp(module, "libstdc++.so", 12) != 0)))
+			return false;
+	}
+	return true;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -180,7 +194,8 @@ static void put_frames(const struct report *report, const struct report_part *pa
 		nr = report_place_frames(report, part, whole, frames, max, &end);
 	ends_here = nr && same_function(&frames[0], &end);
 	for (size_t i = 0; i < nr; i++) {
-		if (i > 0 && !whole && is_bottom(&frames[i]))
+		if (i > 0 && !whole &&
+		    (is_bottom(&frames[i]) || is_nameless_bottom(frames, i, nr)))
 			break;
 		fputs(i ? " < " : "", out);
 		put_frame(out, &frames[i], program, i == 0 && ends_here ? end.line : 0);
