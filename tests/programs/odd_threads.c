@@ -8,9 +8,11 @@
  * usage: odd_threads MODE
  */
 #define _GNU_SOURCE 1
+#include <alloca.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -287,6 +289,49 @@ static void tiny(void)
 	printf("counter %ld\n", counter);
 }
 
+/* ---- brink: a lock call with next to nothing left of the stack, and no access below it ---- */
+
+enum { BRINK_STACK = 65536, BRINK_PAGE = 65536 };
+
+static char *brink_low;
+
+static void brink_lock(void)
+{
+	pthread_mutex_lock(&mu);
+	counter++;
+	pthread_mutex_unlock(&mu);
+}
+
+static void *brink_run(void *unused)
+{
+	enum { LEFT = 2300 }; /* for a call with a recorder in it, not for walking the stack */
+	char *here = __builtin_frame_address(0);
+	volatile char *fill = alloca((size_t)(here - brink_low) - LEFT);
+
+	fill[0] = 1;
+	brink_lock();
+	return unused;
+}
+
+static void brink(void)
+{
+	char *low = mmap(NULL, BRINK_PAGE + BRINK_STACK, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	brink_low = low + BRINK_PAGE;
+	mprotect(low, BRINK_PAGE, PROT_NONE);
+	pthread_mutex_lock(&mu); /* elsewhere, so that the functions are bound */
+	pthread_mutex_unlock(&mu);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, brink_low, BRINK_STACK);
+	if (pthread_create(&thread, &attr, brink_run, NULL))
+		exit(1);
+	pthread_join(thread, NULL);
+	printf("counter %ld\n", counter);
+}
+
 static void altstack_handler(int number)
 {
 	pthread_mutex_lock(&mu);
@@ -411,6 +456,63 @@ static void *unmap_run(void *leader)
 	return NULL;
 }
 
+/*
+ * The same, for sure: the waiter runs the moment it is woken, and on the only processor, so it has
+ * left the lock and taken its memory away before its predecessor returns from unlocking.
+ */
+static void *unmap_when_woken(void *unused)
+{
+	for (int kind = 0; kind < UNMAP_KINDS; kind++) {
+		struct object *o;
+
+		if (kind == UNMAP_SPIN)
+			continue;
+		pthread_barrier_wait(&unmap_barrier);
+		o = object;
+		object_lock(o, kind);
+		object_unlock(o, kind);
+		munmap(o, sizeof(*o));
+	}
+	return unused;
+}
+
+static void use_one_processor(void)
+{
+	cpu_set_t mine, one;
+	int cpu = 0;
+
+	sched_getaffinity(0, sizeof(mine), &mine);
+	while (!CPU_ISSET(cpu, &mine))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void *wake_unmapper(void *unused)
+{
+	const struct sched_param none = { 0 };
+	pthread_t thread;
+
+	use_one_processor();
+	start(&thread, unmap_when_woken, NULL);
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	for (int kind = 0; kind < UNMAP_KINDS; kind++) {
+		struct object *o;
+
+		if (kind == UNMAP_SPIN)
+			continue;
+		object_make();
+		o = object;
+		object_lock(o, kind);
+		pthread_barrier_wait(&unmap_barrier);
+		usleep(1000);
+		object_unlock(o, kind);
+	}
+	pthread_join(thread, NULL);
+	return unused;
+}
+
 static void unmap(void)
 {
 	pthread_t thread[2];
@@ -421,6 +523,12 @@ static void unmap(void)
 	unmap_run(&unmap_barrier);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&unmap_barrier);
+	pthread_barrier_init(&unmap_barrier, NULL, 2);
+	for (int i = 0; i < 10; i++) {
+		start(&thread[0], wake_unmapper, NULL);
+		pthread_join(thread[0], NULL);
+	}
 	printf("unmapped\n");
 }
 
@@ -486,6 +594,7 @@ static const struct {
 	{ "storm", storm }, { "cancel", cancel },     { "ends", ends },
 	{ "tiny", tiny },   { "altstack", altstack }, { "coroutines", coroutines },
 	{ "unmap", unmap }, { "deep", deep },	      { "robust", robust },
+	{ "brink", brink },
 };
 
 int main(int argc, char **argv)

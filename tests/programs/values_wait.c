@@ -142,6 +142,71 @@ static void print_value(const char *what, sem_t *sem)
 	printf("value %d\n", value);
 }
 
+/* Comes when the waiter is most likely asleep. */
+static void *post_later(void *sem)
+{
+	usleep(20000);
+	sem_post(sem);
+	return NULL;
+}
+
+static void semaphore_awaited(void)
+{
+	pthread_t thread;
+	sem_t sem;
+
+	sem_init(&sem, 0, 0);
+	thread = start(post_later, &sem);
+	SAY("posted-meanwhile", sem_wait, &sem);
+	pthread_join(thread, NULL);
+	thread = start(post_later, &sem);
+	SAY("posted-meanwhile", sem_timedwait, &sem, &far_future);
+	pthread_join(thread, NULL);
+	thread = start(post_later, &sem);
+	SAY("posted-meanwhile", sem_clockwait, &sem, CLOCK_MONOTONIC, &far_future);
+	pthread_join(thread, NULL);
+	sem_destroy(&sem);
+}
+
+static void *hold_and_post(void *sem)
+{
+	sem_wait(sem);
+	usleep(20000);
+	sem_post(sem);
+	return NULL;
+}
+
+static void await_value(sem_t *sem, int wanted)
+{
+	int value;
+
+	do
+		sem_getvalue(sem, &value);
+	while (value != wanted);
+}
+
+/* As a lock: the same call finds it free and taken in turn, and is used to it. */
+static void semaphore_as_lock(void)
+{
+	pthread_t thread;
+	sem_t sem;
+
+	sem_init(&sem, 0, 1);
+	for (int i = 0; i < 6; i++) {
+		int taken = i % 2;
+
+		if (taken) {
+			thread = start(hold_and_post, &sem);
+			await_value(&sem, 0);
+		}
+		SAY(taken ? "taken" : "free", sem_wait, &sem);
+		sem_post(&sem);
+		if (taken)
+			pthread_join(thread, NULL);
+	}
+	sem_destroy(&sem);
+}
+
 static void semaphores(void)
 {
 	sem_t sem;
@@ -299,6 +364,8 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	conds();
 	semaphores();
+	semaphore_awaited();
+	semaphore_as_lock();
 	interruptions();
 	named_semaphores();
 	futexes();

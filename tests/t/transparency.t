@@ -4,7 +4,10 @@
 once native and once per mode of recording. Then every trace that was left must read without
 damage. The programs tell in their heads what each of their modes is about.
 
-LOCKPROF_ROUNDS=N runs everything N times (default 1): races want more than one look."""
+    tests/t/transparency.t [NAME...]      only these; - for a blank in a name
+
+LOCKPROF_ROUNDS=N runs everything N times (default 1): races want more than one look.
+LOCKPROF_LIMIT_S=N calls a program hanging that runs longer (default 120)."""
 
 import glob
 import os
@@ -19,7 +22,7 @@ SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "progra
 SHIM = os.path.join(BUILD, "liblockprof.so")
 LOCKPROF = os.path.join(BUILD, "lockprof")
 ROUNDS = int(os.environ.get("LOCKPROF_ROUNDS", "1"))
-LIMIT_S = 120
+LIMIT_S = int(os.environ.get("LOCKPROF_LIMIT_S", "120"))
 
 tmp = tempfile.mkdtemp()
 plugin = os.path.join(tmp, "plugin.so")
@@ -63,6 +66,8 @@ def check_traces(name, wanted):
 
 def same(name, command, traces=1, preload=(), before=None):
     """`command` behaves alike without us, in trace and in profile mode."""
+    if sys.argv[1:] and name.replace(" ", "-") not in sys.argv[1:]:
+        return
     native = run(command, preload, None, before)
     for mode in ("trace", "profile"):
         for _ in range(ROUNDS):
@@ -87,7 +92,7 @@ def all_checks():
     for name in ("values", "values_wait", "values_threads"):
         same(name, program(name))
     for mode in ("storm", "cancel", "ends", "tiny", "altstack", "coroutines", "unmap", "deep",
-                 "robust"):
+                 "robust", "brink"):
         same(mode, program("odd_threads", mode))
     same("many threads", program("many_threads", "10", "2000", "2"))
     same("exec", program("exec_chain"), traces=3)
