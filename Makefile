@@ -63,7 +63,7 @@ fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
-.PHONY: all demo deps tests check bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests check check-mutants bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -73,6 +73,7 @@ help:
 	@echo 'all      $(products) and the samples (default)'
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
+	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
 	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
 	@echo 'bench    measure the cost of recording'
@@ -87,8 +88,8 @@ demo: all
 # --- dependencies ---------------------------------------------------------------------------------
 
 # The goals that must work on a bare machine install what is missing, the others name it.
-deps_groups := $(if $(filter tests check deps,$(MAKECMDGOALS)),build test,build)
-deps_action := $(if $(filter check demo deps,$(MAKECMDGOALS)),install,check)
+deps_groups := $(if $(filter tests check check-mutants deps,$(MAKECMDGOALS)),build test,build)
+deps_action := $(if $(filter check check-mutants demo deps,$(MAKECMDGOALS)),install,check)
 deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
 
 $(BUILD)/deps-%.ok: scripts/deps.sh
@@ -194,6 +195,10 @@ tests: all $(units) $(programs) $(rust_programs) $(benches)
 # TESTS="tests/cases/x.case ..." runs only these.
 check: tests $(asan_units) $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
+
+# Also a test of the tests; MUTANTS="'name' ..." builds only these.
+check-mutants: tests
+	@BUILD=$(BUILD) tests/mutants/run $(MUTANTS)
 
 # bench_*.c time the analyzer and link it, the others are programs to record.
 analyzer_benches := $(filter $(BUILD)/bench/bench_%,$(benches))
