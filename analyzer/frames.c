@@ -140,6 +140,8 @@ static const char *const glue_functions[] = {
 	"acquire_timed$",
 	"PyCOND_",
 	"PyMUTEX_",
+	"ngx_thread_mutex_",
+	"ngx_thread_cond_",
 	"rb_native_mutex_",
 	"rb_native_cond_",
 	"native_mutex_lock$",
