@@ -128,9 +128,9 @@ bool attempt_returned(struct attempt *a)
 }
 
 /* Acquired, but there is no entry for a hold: counted at once. */
-static void acquired_untimed(struct attempt *a, uint64_t now, uint64_t flags)
+static void acquired_untimed(struct attempt *a, uint64_t now)
 {
-	uint64_t value[4] = { 0, flags | TRACE_ACQ_NO_HOLD, 0, 0 };
+	uint64_t value[4] = { 0, TRACE_ACQ_NO_HOLD, 0, 0 };
 
 	if (a->began) {
 		value[ACQ_FLAGS] |= TRACE_ACQ_WAITED;
@@ -151,7 +151,7 @@ void attempt_acquired(struct attempt *a, uint32_t flags)
 	if (h == t->limit) {
 		t->untimed++;
 		file_loss(TRACE_LOSS_DEPTH, 1);
-		acquired_untimed(a, now, 0);
+		acquired_untimed(a, now);
 	} else {
 		h->site = a->site;
 		h->since = now;
@@ -195,7 +195,7 @@ void attempt_token(struct attempt *a)
 
 	if (!attempt_returned(a))
 		return;
-	acquired_untimed(a, now, 0);
+	acquired_untimed(a, now);
 	a->thread = NULL;
 	thread_leave(t);
 }
@@ -337,6 +337,26 @@ void hold_to_token(struct thread *t, struct trace_held *h)
 	hold_remove(t, h);
 	token.since = clock_ticks();
 	hold_event(t, &token, token.since, TRACE_ACQ_NO_HOLD, 0);
+}
+
+void note_born(const void *lock, enum trace_kind kind, uint32_t flags, uint32_t value)
+{
+	struct thread *t = thread_enter();
+
+	if (!t)
+		return;
+	lock_born(t, lock, kind, flags, value);
+	thread_leave(t);
+}
+
+void note_dies(const void *lock, enum trace_kind kind)
+{
+	struct thread *t = thread_enter();
+
+	if (!t)
+		return;
+	lock_dies(lock, kind);
+	thread_leave(t);
 }
 
 void note_event(struct thread *t, enum trace_event_type type, const void *lock, uintptr_t site,

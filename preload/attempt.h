@@ -90,6 +90,14 @@ struct deadline {
 	clockid_t clock;
 	const struct timespec *until;	/* NULL: none */
 };
+#define NO_DEADLINE ((struct deadline){ 0, NULL })
+
+/* As glibc, which looks at the deadline of a rwlock or semaphore before it looks at the lock. */
+static inline bool deadline_is_valid(struct deadline deadline)
+{
+	return (deadline.clock == CLOCK_REALTIME || deadline.clock == CLOCK_MONOTONIC) &&
+	       deadline.until->tv_nsec >= 0 && deadline.until->tv_nsec < 1000000000;
+}
 
 #define TRIED_NOT -1
 
@@ -127,6 +135,10 @@ void hold_end(struct thread *t, struct trace_held *h, uint64_t now, uint64_t fla
 	      uint32_t release_stack);
 /* Drops an entry without recording a hold for it: it becomes a token (counting semaphore). */
 void hold_to_token(struct thread *t, struct trace_held *h);
+
+/* A lock's init or destroy call has succeeded: lock_born(), lock_dies(), if anything is recorded. */
+void note_born(const void *lock, enum trace_kind kind, uint32_t flags, uint32_t value);
+void note_dies(const void *lock, enum trace_kind kind);
 
 /* Records an event that is no acquisition (signal, post, wake, ...) about a lock, at `now`. */
 void note_event(struct thread *t, enum trace_event_type type, const void *lock, uintptr_t site,

@@ -11,31 +11,23 @@ INTERPOSE(pthread_barrier_wait);
 int pthread_barrier_init(pthread_barrier_t *restrict b, const pthread_barrierattr_t *restrict attr,
 			 unsigned int count)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_barrier_init(b, attr, count);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_born(t, b, TRACE_KIND_BARRIER, 0, count);
-	thread_leave(t);
+	if (!err)
+		note_born(b, TRACE_KIND_BARRIER, 0, count);
 	return err;
 }
 
 int pthread_barrier_destroy(pthread_barrier_t *b)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_barrier_destroy(b);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_dies(b, TRACE_KIND_BARRIER);
-	thread_leave(t);
+	if (!err)
+		note_dies(b, TRACE_KIND_BARRIER);
 	return err;
 }
 

@@ -16,7 +16,6 @@
 #include "mutex.h"
 
 #define COND(how) KIND_MODE(TRACE_KIND_COND, TRACE_HOW_##how)
-#define NO_DEADLINE ((struct deadline){ 0, NULL })
 
 INTERPOSE_VERSION(pthread_cond_init, COND_VERSION);
 INTERPOSE_VERSION(pthread_cond_destroy, COND_VERSION);
@@ -164,24 +163,9 @@ int cnd_broadcast(cnd_t *c)
 	return c11_error(cond_wake((pthread_cond_t *)c, CALLER(), 1));
 }
 
-static void cond_born(pthread_cond_t *c)
+static void cond_born(const pthread_cond_t *c)
 {
-	struct thread *t = thread_enter();
-
-	if (!t)
-		return;
-	lock_born(t, c, TRACE_KIND_COND, c->__data.__wrefs & 1 ? TRACE_LOCK_PSHARED : 0, 0);
-	thread_leave(t);
-}
-
-static void cond_dies(pthread_cond_t *c)
-{
-	struct thread *t = thread_enter();
-
-	if (!t)
-		return;
-	lock_dies(c, TRACE_KIND_COND);
-	thread_leave(t);
+	note_born(c, TRACE_KIND_COND, c->__data.__wrefs & 1 ? TRACE_LOCK_PSHARED : 0, 0);
 }
 
 int pthread_cond_init(pthread_cond_t *restrict c, const pthread_condattr_t *restrict attr)
@@ -202,7 +186,7 @@ int pthread_cond_destroy(pthread_cond_t *c)
 	hooks_ready();
 	err = real_pthread_cond_destroy(c);
 	if (!err)
-		cond_dies(c);
+		note_dies(c, TRACE_KIND_COND);
 	return err;
 }
 
@@ -221,5 +205,5 @@ void cnd_destroy(cnd_t *c)
 {
 	hooks_ready();
 	real_cnd_destroy(c);
-	cond_dies((pthread_cond_t *)c);
+	note_dies(c, TRACE_KIND_COND);
 }

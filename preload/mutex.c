@@ -15,7 +15,6 @@
 #include "mutex.h"
 #include "sys.h"
 
-#define NO_DEADLINE ((struct deadline){ 0, NULL })
 
 INTERPOSE(pthread_mutex_init);
 INTERPOSE(pthread_mutex_destroy);
@@ -143,24 +142,9 @@ static inline __attribute__((always_inline)) int mutex_unlock(pthread_mutex_t *m
 	return err;
 }
 
-static void mutex_born(pthread_mutex_t *m)
+static void mutex_born(const pthread_mutex_t *m)
 {
-	struct thread *t = thread_enter();
-
-	if (!t)
-		return;
-	lock_born(t, m, TRACE_KIND_MUTEX, mutex_flags(m), 0);
-	thread_leave(t);
-}
-
-static void mutex_dies(pthread_mutex_t *m)
-{
-	struct thread *t = thread_enter();
-
-	if (!t)
-		return;
-	lock_dies(m, TRACE_KIND_MUTEX);
-	thread_leave(t);
+	note_born(m, TRACE_KIND_MUTEX, mutex_flags(m), 0);
 }
 
 int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
@@ -181,7 +165,7 @@ int pthread_mutex_destroy(pthread_mutex_t *m)
 	hooks_ready();
 	err = real_pthread_mutex_destroy(m);
 	if (!err)
-		mutex_dies(m);
+		note_dies(m, TRACE_KIND_MUTEX);
 	return err;
 }
 
@@ -235,7 +219,7 @@ void mtx_destroy(mtx_t *m)
 {
 	hooks_ready();
 	real_mtx_destroy(m);
-	mutex_dies((pthread_mutex_t *)m);
+	note_dies(m, TRACE_KIND_MUTEX);
 }
 
 int mtx_lock(mtx_t *m)

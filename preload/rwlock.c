@@ -14,7 +14,6 @@
 
 #define READ(how) KIND_MODE(TRACE_KIND_RWLOCK, TRACE_HOW_##how | TRACE_SHARED)
 #define WRITE(how) KIND_MODE(TRACE_KIND_RWLOCK, TRACE_HOW_##how)
-#define NO_DEADLINE ((struct deadline){ 0, NULL })
 
 INTERPOSE(pthread_rwlock_init);
 INTERPOSE(pthread_rwlock_destroy);
@@ -91,39 +90,35 @@ rwlock_lock(const struct family *family, pthread_rwlock_t *l, uintptr_t site, ui
 	return acquire_slow(family, l, site, kind_mode, err, deadline);
 }
 
-static bool deadline_is_valid(clockid_t clock, const struct timespec *until)
+/* An invalid deadline is forwarded before any try. */
+static int rwlock_lock_timed(const struct family *family, pthread_rwlock_t *l, uintptr_t site,
+			     uint32_t kind_mode, struct deadline deadline)
 {
-	return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && until->tv_nsec >= 0 &&
-	       until->tv_nsec < 1000000000;
+	hooks_ready();
+	if (!deadline_is_valid(deadline))
+		return family->block(l, deadline.clock, deadline.until);
+	return rwlock_lock(family, l, site, kind_mode, deadline);
 }
 
 int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_rwlock_init(l, attr);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_born(t, l, TRACE_KIND_RWLOCK, rwlock_flags(l), 0);
-	thread_leave(t);
+	if (!err)
+		note_born(l, TRACE_KIND_RWLOCK, rwlock_flags(l), 0);
 	return err;
 }
 
 int pthread_rwlock_destroy(pthread_rwlock_t *l)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_rwlock_destroy(l);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_dies(l, TRACE_KIND_RWLOCK);
-	thread_leave(t);
+	if (!err)
+		note_dies(l, TRACE_KIND_RWLOCK);
 	return err;
 }
 
@@ -139,19 +134,14 @@ int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
 
 int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *until)
 {
-	hooks_ready();
-	if (!deadline_is_valid(CLOCK_REALTIME, until))
-		return real_pthread_rwlock_timedrdlock(l, until);
-	return rwlock_lock(&read_family, l, CALLER(), READ(TIMED),
-			   (struct deadline){ CLOCK_REALTIME, until });
+	return rwlock_lock_timed(&read_family, l, CALLER(), READ(TIMED),
+				 (struct deadline){ CLOCK_REALTIME, until });
 }
 
 int pthread_rwlock_clockrdlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
 {
-	hooks_ready();
-	if (!deadline_is_valid(clock, until))
-		return real_pthread_rwlock_clockrdlock(l, clock, until);
-	return rwlock_lock(&read_family, l, CALLER(), READ(TIMED), (struct deadline){ clock, until });
+	return rwlock_lock_timed(&read_family, l, CALLER(), READ(TIMED),
+				 (struct deadline){ clock, until });
 }
 
 int pthread_rwlock_wrlock(pthread_rwlock_t *l)
@@ -166,20 +156,14 @@ int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 
 int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *until)
 {
-	hooks_ready();
-	if (!deadline_is_valid(CLOCK_REALTIME, until))
-		return real_pthread_rwlock_timedwrlock(l, until);
-	return rwlock_lock(&write_family, l, CALLER(), WRITE(TIMED),
-			   (struct deadline){ CLOCK_REALTIME, until });
+	return rwlock_lock_timed(&write_family, l, CALLER(), WRITE(TIMED),
+				 (struct deadline){ CLOCK_REALTIME, until });
 }
 
 int pthread_rwlock_clockwrlock(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)
 {
-	hooks_ready();
-	if (!deadline_is_valid(clock, until))
-		return real_pthread_rwlock_clockwrlock(l, clock, until);
-	return rwlock_lock(&write_family, l, CALLER(), WRITE(TIMED),
-			   (struct deadline){ clock, until });
+	return rwlock_lock_timed(&write_family, l, CALLER(), WRITE(TIMED),
+				 (struct deadline){ clock, until });
 }
 
 static __attribute__((noinline)) int rwlock_unlock_slow(pthread_rwlock_t *l, uintptr_t site)

@@ -112,34 +112,31 @@ static inline __attribute__((always_inline)) int sem_acquire(sem_t *s, uintptr_t
 	return sem_wait_slow(s, site, kind_mode, deadline);
 }
 
-/* As glibc, which looks at the deadline before the value. */
-static bool deadline_is_valid(clockid_t clock, const struct timespec *until)
-{
-	return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) && until->tv_nsec >= 0 &&
-	       until->tv_nsec < 1000000000;
-}
-
 int sem_wait(sem_t *s)
 {
 	pthread_testcancel();
-	return sem_acquire(s, CALLER(), SEM(LOCK), (struct deadline){ 0, NULL });
+	return sem_acquire(s, CALLER(), SEM(LOCK), NO_DEADLINE);
 }
 
 int sem_timedwait(sem_t *restrict s, const struct timespec *restrict until)
 {
+	const struct deadline deadline = { CLOCK_REALTIME, until };
+
 	hooks_ready();
-	if (!deadline_is_valid(CLOCK_REALTIME, until))
-		return real_sem_timedwait(s, until);
+	if (!deadline_is_valid(deadline))
+		return sem_block(s, deadline);
 	pthread_testcancel();
-	return sem_acquire(s, CALLER(), SEM(TIMED), (struct deadline){ CLOCK_REALTIME, until });
+	return sem_acquire(s, CALLER(), SEM(TIMED), deadline);
 }
 
 int sem_clockwait(sem_t *restrict s, clockid_t clock, const struct timespec *restrict until)
 {
+	const struct deadline deadline = { clock, until };
+
 	hooks_ready();
-	if (!deadline_is_valid(clock, until))
-		return real_sem_clockwait(s, clock, until);
-	return sem_acquire(s, CALLER(), SEM(TIMED), (struct deadline){ clock, until });
+	if (!deadline_is_valid(deadline))
+		return sem_block(s, deadline);
+	return sem_acquire(s, CALLER(), SEM(TIMED), deadline);
 }
 
 static __attribute__((noinline)) int sem_trywait_slow(sem_t *s, uintptr_t site)
@@ -211,31 +208,23 @@ int sem_post(sem_t *s)
 
 int sem_init(sem_t *s, int pshared, unsigned int value)
 {
-	struct thread *t;
 	int result;
 
 	hooks_ready();
 	result = real_sem_init(s, pshared, value);
-	t = result ? NULL : thread_enter();
-	if (!t)
-		return result;
-	lock_born(t, s, TRACE_KIND_SEM, pshared ? TRACE_LOCK_PSHARED : 0, value);
-	thread_leave(t);
+	if (!result)
+		note_born(s, TRACE_KIND_SEM, pshared ? TRACE_LOCK_PSHARED : 0, value);
 	return result;
 }
 
 int sem_destroy(sem_t *s)
 {
-	struct thread *t;
 	int result;
 
 	hooks_ready();
 	result = real_sem_destroy(s);
-	t = result ? NULL : thread_enter();
-	if (!t)
-		return result;
-	lock_dies(s, TRACE_KIND_SEM);
-	thread_leave(t);
+	if (!result)
+		note_dies(s, TRACE_KIND_SEM);
 	return result;
 }
 

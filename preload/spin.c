@@ -62,37 +62,28 @@ static inline __attribute__((always_inline)) int spin_lock(pthread_spinlock_t *l
 	}
 	if (kind_mode == SPIN(TRY))
 		return try_slow(&spin_family, (void *)l, site, kind_mode, err);
-	return acquire_slow(&spin_family, (void *)l, site, kind_mode, err,
-			    (struct deadline){ 0, NULL });
+	return acquire_slow(&spin_family, (void *)l, site, kind_mode, err, NO_DEADLINE);
 }
 
 int pthread_spin_init(pthread_spinlock_t *l, int pshared)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_spin_init(l, pshared);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_born(t, (const void *)l, TRACE_KIND_SPIN, pshared ? TRACE_LOCK_PSHARED : 0, 0);
-	thread_leave(t);
+	if (!err)
+		note_born((const void *)l, TRACE_KIND_SPIN, pshared ? TRACE_LOCK_PSHARED : 0, 0);
 	return err;
 }
 
 int pthread_spin_destroy(pthread_spinlock_t *l)
 {
-	struct thread *t;
 	int err;
 
 	hooks_ready();
 	err = real_pthread_spin_destroy(l);
-	t = err ? NULL : thread_enter();
-	if (!t)
-		return err;
-	lock_dies((const void *)l, TRACE_KIND_SPIN);
-	thread_leave(t);
+	if (!err)
+		note_dies((const void *)l, TRACE_KIND_SPIN);
 	return err;
 }
 
