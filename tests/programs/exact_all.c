@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "thread_state.h"
+
 #define MAX_ROWS 256
 
 static pthread_mutex_t plain_mu = PTHREAD_MUTEX_INITIALIZER;
@@ -165,24 +167,6 @@ static void vacate(void)
 {
 	atomic_store(&helper.leave, 1);
 	DO(threads, "joined", 0, pthread_join, helper.thread, NULL);
-}
-
-/* What the kernel says of a thread: 'S' is asleep. */
-static char thread_state(pid_t tid)
-{
-	char path[64], line[256], *after;
-	ssize_t size;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (size <= 0)
-		exit(1);
-	line[size] = '\0';
-	after = strrchr(line, ')');
-	return after && after[1] ? after[2] : '?';
 }
 
 static void await_sleep(void)

@@ -16,16 +16,16 @@
  *        waits wait_inner_ns_{sum,min,max} wait_outer_ns_{sum,min,max} waiter_hold_outer_ns_sum
  */
 #define _GNU_SOURCE 1
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "thread_state.h"
 
 struct span {
 	int64_t sum_ns;
@@ -71,24 +71,6 @@ static void await(atomic_int *count, int wanted)
 {
 	while (atomic_load(count) < wanted)
 		sched_yield();
-}
-
-/* What the kernel says of a thread: 'S' is asleep. */
-static char thread_state(pid_t tid)
-{
-	char path[64], line[256], *after;
-	ssize_t size;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (size <= 0)
-		exit(1);
-	line[size] = '\0';
-	after = strrchr(line, ')');
-	return after && after[1] ? after[2] : '?';
 }
 
 static void hold_section(int number)

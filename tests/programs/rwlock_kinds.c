@@ -14,14 +14,14 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "thread_state.h"
 
 #define MAX_THREADS 64
 
@@ -43,24 +43,6 @@ static struct subject {
 };
 static long reads = 5000, writes = 500;
 static atomic_int writer_tid;
-
-/* What the kernel says of a thread: 'S' is asleep. */
-static char thread_state(pid_t tid)
-{
-	char path[64], line[256], *after;
-	ssize_t size;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (size <= 0)
-		exit(1);
-	line[size] = '\0';
-	after = strrchr(line, ')');
-	return after && after[1] ? after[2] : '?';
-}
 
 static void read_once(struct subject *s)
 {
