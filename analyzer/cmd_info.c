@@ -113,15 +113,7 @@ static uint64_t duration_ns(const struct reader *reader)
 /* "exit 0", "signal 9", "running", "unknown". */
 static const char *end_words(const struct reader *reader, char buf[OUTPUT_NUMBER])
 {
-	const struct trace_header *h = reader_header(reader);
-
-	if (h->end == TRACE_END_EXIT)
-		snprintf(buf, OUTPUT_NUMBER, "exit %d", h->end_value);
-	else if (h->end == TRACE_END_SIGNAL)
-		snprintf(buf, OUTPUT_NUMBER, "signal %d", h->end_value);
-	else
-		snprintf(buf, OUTPUT_NUMBER, reader_is_live(reader) ? "running" : "unknown");
-	return buf;
+	return words_end(reader_header(reader), reader_is_live(reader), buf);
 }
 
 static double bytes_per_acquisition(const struct info *info)

@@ -3,6 +3,7 @@
  * What the header of a trace says, in words: how the process ended, and what could not be recorded.
  */
 #include "report.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -16,17 +17,9 @@ const struct trace_header *report_header(const struct process *process)
 
 const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER])
 {
-	const struct trace_header *header = report_header(process);
+	bool live = process->reader && reader_is_live(process->reader);
 
-	if (header->end == TRACE_END_EXIT)
-		snprintf(buf, OUTPUT_NUMBER, "exit %d", header->end_value);
-	else if (header->end == TRACE_END_SIGNAL)
-		snprintf(buf, OUTPUT_NUMBER, "signal %d", header->end_value);
-	else if (process->reader && reader_is_live(process->reader))
-		snprintf(buf, OUTPUT_NUMBER, "running");
-	else
-		snprintf(buf, OUTPUT_NUMBER, "unknown");
-	return buf;
+	return words_end(report_header(process), live, buf);
 }
 
 const char *report_mode(const struct process *process)

@@ -9,6 +9,7 @@
  * program's purpose; report_apart.c shows it.
  */
 #include "report.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,14 +60,7 @@ double report_per_second(uint64_t count, uint64_t duration_ns)
 
 const char *report_kind_name(enum trace_kind kind)
 {
-	static const char *const names[TRACE_KIND_MAX] = {
-		[TRACE_KIND_MUTEX] = "mutex", [TRACE_KIND_RWLOCK] = "rwlock",
-		[TRACE_KIND_SPIN] = "spin",   [TRACE_KIND_SEM] = "sem",
-		[TRACE_KIND_COND] = "cond",   [TRACE_KIND_BARRIER] = "barrier",
-		[TRACE_KIND_ONCE] = "once",   [TRACE_KIND_FUTEX] = "futex",
-	};
-
-	return kind < TRACE_KIND_MAX && names[kind] ? names[kind] : "lock";
+	return kind && kind < TRACE_KIND_MAX ? words_kind(kind) : "lock";
 }
 
 static enum trace_kind lock_kind(const struct lock *lock)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* words.c: see words.h */
 #include <stddef.h>
+#include <stdio.h>
 
 #include "words.h"
 
@@ -101,4 +102,13 @@ const char *words_mode(uint32_t mode)
 	};
 
 	return WORD(words, mode);
+}
+
+const char *words_end(const struct trace_header *header, bool live, char buf[OUTPUT_NUMBER])
+{
+	if (header->end == TRACE_END_RUNNING)
+		return live ? "running" : "unknown";
+	snprintf(buf, OUTPUT_NUMBER, "%s %d", header->end == TRACE_END_EXIT ? "exit" : "signal",
+		 header->end_value);
+	return buf;
 }

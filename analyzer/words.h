@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.h: the trace's numbers as the words that `info` and `dump` print
+ * words.h: the trace's numbers as the words that commands print and JSON keeps
  */
 #ifndef ANALYZER_WORDS_H
 #define ANALYZER_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../trace/event.h"
+#include "output.h"
 
 enum words_unit { WORDS_COUNT, WORDS_TICKS };
 
@@ -27,5 +29,7 @@ const char *words_kind(uint32_t kind);
 const char *words_how(uint32_t mode);
 const char *words_clock(uint32_t clock);
 const char *words_mode(uint32_t mode);
+/* "exit 0", "signal 9", "running" or "unknown"; in buf, or constant. */
+const char *words_end(const struct trace_header *header, bool live, char buf[OUTPUT_NUMBER]);
 
 #endif
