@@ -527,6 +527,7 @@ void model_free(struct model *model)
 	free(model->threads);
 	free(model->sites);
 	free(model->wait_stacks);
+	free(model->blockings);
 	free(model->waiters);
 	free(model->blames);
 	free(model->conds);
