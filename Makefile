@@ -34,7 +34,7 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
@@ -231,8 +231,8 @@ fuzz: $(fuzzers)
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 $$f.corpus || exit 1; done
 
 format:
-	clang-format -i $(wildcard $(foreach d,trace preload analyzer samples tests/lib tests/unit \
-		tests/programs tests/bench tests/fuzz,$d/*.[ch]))
+	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
+		tests/unit tests/programs tests/bench tests/fuzz,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 

@@ -529,6 +529,7 @@ void model_free(struct model *model)
 	free(model->wait_stacks);
 	free(model->blockings);
 	free(model->waiters);
+	free(model->visits);
 	free(model->blames);
 	free(model->conds);
 	free(model->barriers);

@@ -161,9 +161,17 @@ struct join_row {
 	uint64_t joins, wait_ns;
 };
 
+/* Who was at a node of the lock context tree, how often: the smallest unit of all counters. */
+struct visit {
+	uint32_t process, node;		/* number; id in the trace, may lack there */
+	uint32_t thread;		/* index in model.threads */
+	uint64_t times;			/* acquisitions, waits, wakes; as `acquired` of its statistic */
+	uint64_t failures;		/* timeouts, failed tries and waits */
+};
+
 struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
-	size_t nr_waiters, nr_blockings;
+	size_t nr_waiters, nr_visits, nr_blockings;
 	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
@@ -172,6 +180,7 @@ struct model {
 	struct site *sites;		/* grouped by lock */
 	struct wait_stack *wait_stacks;	/* grouped by lock */
 	struct waiter *waiters;
+	struct visit *visits;
 	struct blame *blames;		/* grouped by lock, largest first */
 	struct blocking *blockings;	/* grouped by lock, largest first */
 	struct cond_row *conds;
