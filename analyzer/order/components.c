@@ -1,61 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * components.c: the strongly connected parts of the lock graph
+ * components.c: the strongly connected parts of a graph
  *
- * Tarjan's algorithm, with a stack of its own: chains of locks may be long. Requests that cannot
- * block belong to the graph too, so that what they make harmless can be told.
+ * Tarjan's algorithm, with a stack of its own: chains of locks may be long.
  */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cycles.h"
+#include "components.h"
 
 struct vertex {
 	uint32_t first_edge;  /* in graph.edges */
 	uint32_t number, low; /* number 0: not seen */
-	uint32_t component;
-	uint32_t next_edge; /* the walk goes on here */
+	uint32_t next_edge;   /* the walk goes on here */
 	bool open;
 };
 
 struct graph {
-	struct order *order;
-	uint32_t nr;	   /* locks, then threads */
+	uint32_t nr;
 	struct vertex *at; /* nr + 1 */
-	uint32_t *edges;   /* target vertices, grouped by source */
+	uint32_t *edges;   /* targets, grouped by source */
 	uint32_t *path, *opened;
 	uint32_t nr_path, nr_opened, numbers;
+	uint32_t *component, nr_components;
 };
 
-static uint32_t vertex_of(const struct graph *g, struct order_thing thing)
-{
-	return thing.what == ORDER_THREAD ? (uint32_t)g->order->model->nr_locks + thing.index
-					  : thing.index;
-}
-
-static int graph_init(struct graph *g, struct order *order)
+static int graph_init(struct graph *g, uint32_t nr, size_t nr_arcs, const struct arc *arcs)
 {
 	uint32_t sum = 0;
 
-	*g = (struct graph){ .order = order };
-	g->nr = (uint32_t)(order->model->nr_locks + order->model->nr_threads);
-	g->at = calloc(g->nr + 2, sizeof(*g->at));
-	g->edges = malloc((order->nr_edges + 1) * sizeof(*g->edges));
-	g->path = malloc((g->nr + 1) * sizeof(*g->path));
-	g->opened = malloc((g->nr + 1) * sizeof(*g->opened));
+	*g = (struct graph){ .nr = nr };
+	g->at = calloc((size_t)nr + 2, sizeof(*g->at));
+	g->edges = malloc((nr_arcs + 1) * sizeof(*g->edges));
+	g->path = malloc(((size_t)nr + 1) * sizeof(*g->path));
+	g->opened = malloc(((size_t)nr + 1) * sizeof(*g->opened));
 	if (!g->at || !g->edges || !g->path || !g->opened)
 		return -ENOMEM;
-	for (size_t i = 0; i < order->nr_edges; i++)
-		g->at[vertex_of(g, order->edges[i].from)].first_edge++;
-	for (uint32_t i = 0; i <= g->nr; i++) {
+	for (size_t i = 0; i < nr_arcs; i++)
+		g->at[arcs[i].from].first_edge++;
+	for (uint32_t i = 0; i <= nr; i++) {
 		sum += g->at[i].first_edge;
 		g->at[i].first_edge = sum;
 	}
-	for (size_t i = order->nr_edges; i--;) {
-		struct vertex *from = &g->at[vertex_of(g, order->edges[i].from)];
-
-		g->edges[--from->first_edge] = vertex_of(g, order->edges[i].to);
-	}
+	for (size_t i = nr_arcs; i--;)
+		g->edges[--g->at[arcs[i].from].first_edge] = arcs[i].to;
 	return 0;
 }
 
@@ -82,12 +70,12 @@ static void enter(struct graph *g, uint32_t v)
 static void close_part(struct graph *g, uint32_t v)
 {
 	bool alone = g->opened[g->nr_opened - 1] == v;
-	uint32_t component = alone ? 0 : ++g->order->nr_components, w;
+	uint32_t component = alone ? 0 : ++g->nr_components, w;
 
 	do {
 		w = g->opened[--g->nr_opened];
 		g->at[w].open = false;
-		g->at[w].component = component;
+		g->component[w] = component;
 	} while (w != v);
 }
 
@@ -124,21 +112,17 @@ static void walk(struct graph *g, uint32_t start)
 	}
 }
 
-int cycles_components(struct order *order)
+int components_find(uint32_t nr, size_t nr_arcs, const struct arc *arcs, uint32_t *component,
+		    uint32_t *nr_components)
 {
 	struct graph g;
-	int err = graph_init(&g, order);
+	int err = graph_init(&g, nr, nr_arcs, arcs);
 
-	order->nr_components = 0;
-	for (uint32_t v = 0; !err && v < g.nr; v++)
+	g.component = component;
+	for (uint32_t v = 0; !err && v < nr; v++)
 		if (!g.at[v].number)
 			walk(&g, v);
-	for (size_t i = 0; !err && i < order->nr_edges; i++) {
-		struct order_edge *edge = &order->edges[i];
-		uint32_t part = g.at[vertex_of(&g, edge->from)].component;
-
-		edge->component = part == g.at[vertex_of(&g, edge->to)].component ? part : 0;
-	}
+	*nr_components = g.nr_components;
 	graph_fini(&g);
 	return err;
 }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "components.h"
 #include "contexts.h"
-#include "cycles.h"
 
 const char *const order_level_words[] = {
 	"OCCURRED",
@@ -51,6 +51,35 @@ static int order_process(struct order *order, uint32_t process)
 	return err;
 }
 
+static uint32_t vertex_of(const struct model *model, struct order_thing thing)
+{
+	return thing.what == ORDER_THREAD ? (uint32_t)model->nr_locks + thing.index : thing.index;
+}
+
+/* Requests that cannot block count too here, so that what they make harmless can be told. */
+static int number_components(struct order *order)
+{
+	const struct model *model = order->model;
+	uint32_t nr = (uint32_t)(model->nr_locks + model->nr_threads);
+	struct arc *arcs = malloc((order->nr_edges + 1) * sizeof(*arcs));
+	uint32_t *component = calloc((size_t)nr + 1, sizeof(*component));
+	int err = arcs && component ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < order->nr_edges && !err; i++)
+		arcs[i] = (struct arc){ vertex_of(model, order->edges[i].from),
+					vertex_of(model, order->edges[i].to) };
+	if (!err)
+		err = components_find(nr, order->nr_edges, arcs, component, &order->nr_components);
+	for (size_t i = 0; i < order->nr_edges && !err; i++) {
+		uint32_t part = component[arcs[i].from];
+
+		order->edges[i].component = part == component[arcs[i].to] ? part : 0;
+	}
+	free(arcs);
+	free(component);
+	return err;
+}
+
 int order_new(struct order **order, struct model *model, const struct order_options *options)
 {
 	struct order *new = calloc(1, sizeof(*new));
@@ -63,7 +92,7 @@ int order_new(struct order **order, struct model *model, const struct order_opti
 	for (uint32_t i = 0; i < model->nr_processes && !err; i++)
 		err = order_process(new, i);
 	if (!err)
-		err = cycles_components(new);
+		err = number_components(new);
 	if (err)
 		order_free(new);
 	else
