@@ -97,7 +97,7 @@ def damages(tests):
     tests.damaged("a wild record", patched(records + 64, b"\x04\xff\xff\xff"), records + 64,
                   "rest of block skipped")
     tests.damaged("an impossible ring", patched(slot + 68, b"\xff\xff\xff\x7f"), slot, "impossible")
-    tests.damaged("a cut file", GOOD[:-BLOCK], len(GOOD) - BLOCK, "1 blocks are missing")
+    tests.damaged("a cut file", GOOD[:-3 * BLOCK], len(GOOD) - 3 * BLOCK, "3 blocks are missing")
 
 
 def block_of_slot(number):
