@@ -81,7 +81,7 @@ def refusals(tests):
     tests.refused("a file of zeros", bytes(3 * BLOCK), "not a lockprof trace")
     tests.refused("a cut header", GOOD[:5000], "ends inside its header")
     tests.refused("a newer version", patched(VERSION, struct.pack("<HH", 7, 5)),
-                  "format version 7 needs a reader of version 5 or newer, this one is 1")
+                  "format version 7 needs a reader of version 5 or newer, this one is 2")
     tests.refused("unknown features", patched(FEATURES, b"\x10"), "features 0x10")
     tests.refused("the other byte order", patched(ENDIAN, b"\x01\x02\x03\x04"), "byte order")
     tests.refused("a damaged magic", patched(MAGIC, b"X"), "not a lockprof trace")
