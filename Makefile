@@ -34,7 +34,7 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
@@ -63,7 +63,7 @@ fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
-.PHONY: all demo deps tests check check-mutants bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests check check-kill check-mutants bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -74,6 +74,7 @@ help:
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
 	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
+	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
 	@echo 'bench    measure the cost of recording'
@@ -88,8 +89,8 @@ demo: all
 # --- dependencies ---------------------------------------------------------------------------------
 
 # The goals that must work on a bare machine install what is missing, the others name it.
-deps_groups := $(if $(filter tests check check-mutants deps,$(MAKECMDGOALS)),build test,build)
-deps_action := $(if $(filter check check-mutants demo deps,$(MAKECMDGOALS)),install,check)
+deps_groups := $(if $(filter tests check check-kill check-mutants deps,$(MAKECMDGOALS)),build test,build)
+deps_action := $(if $(filter check check-kill check-mutants demo deps,$(MAKECMDGOALS)),install,check)
 deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
 
 $(BUILD)/deps-%.ok: scripts/deps.sh
@@ -196,6 +197,9 @@ tests: all $(units) $(programs) $(rust_programs) $(benches)
 check: tests $(asan_units) $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
+check-kill: tests
+	@BUILD=$(BUILD) LOCKPROF_KILLS=$${LOCKPROF_KILLS:-3000} tests/run tests/t/kill.t
+
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
 	@BUILD=$(BUILD) tests/mutants/run $(MUTANTS)
@@ -231,8 +235,8 @@ fuzz: $(fuzzers)
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 $$f.corpus || exit 1; done
 
 format:
-	clang-format -i $(wildcard $(foreach d,trace preload analyzer samples tests/lib tests/unit \
-		tests/programs tests/bench tests/fuzz,$d/*.[ch]))
+	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
+		tests/unit tests/programs tests/bench tests/fuzz,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 

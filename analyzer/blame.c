@@ -43,7 +43,7 @@ static bool same_blame(const struct hold *a, const struct hold *b)
 static void charge_to(struct pass *pass, uint32_t lock, const struct wait *wait,
 		      const struct hold *hold, uint64_t ticks)
 {
-	uint32_t key[TALLY_KEY] = { lock, hold->thread, hold->node, hold->stack };
+	uint32_t key[TALLY_KEY] = { lock, hold->thread, hold->node, hold->stack, wait->thread };
 	struct tally_row *row = tally_get(&pass->blames, key);
 
 	if (!row) {
@@ -272,7 +272,7 @@ static void begin_wait(struct pass *pass, uint32_t lock, const struct pass_event
 
 static void count_wait(struct pass *pass, uint32_t lock, const struct wait *wait)
 {
-	uint32_t key[TALLY_KEY] = { lock, wait->stack, wait->node };
+	uint32_t key[TALLY_KEY] = { lock, wait->stack, wait->node, wait->thread };
 	struct tally_row *row = tally_get(&pass->wait_stacks, key);
 	uint64_t ticks = wait->end - wait->begin;
 

@@ -358,6 +358,23 @@ static int count_waiter(struct model *model, uint32_t lock, uint32_t thread, uin
 	return 0;
 }
 
+static int count_visit(struct collect *c, const struct trace_stat *stat)
+{
+	struct model *model = c->model;
+	struct visit *visit = store_push(&model->visits, &model->nr_visits, sizeof(*visit));
+
+	if (!visit)
+		return -ENOMEM;
+	*visit = (struct visit){
+		.process = c->pass->process,
+		.node = stat_node(c, stat),
+		.thread = c->thread_row[stat_thread(c, stat)],
+		.times = stat->acquired,
+		.failures = stat->try_failures + stat->timeouts + stat->wait_failures,
+	};
+	return 0;
+}
+
 static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_own)
 {
 	struct pass *pass = c->pass;
@@ -380,6 +397,8 @@ static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_
 				   &counters);
 	if (!err)
 		err = count_waiter(c->model, lock, thread, counters.wait_ns);
+	if (!err)
+		err = count_visit(c, stat);
 	if (!err && counters.acquired) {
 		pair = store_push(&pass->store->pairs, &pass->store->nr_pairs, sizeof(*pair));
 		if (pair)

@@ -68,17 +68,50 @@ static void take_blame(struct lock *lock, uint64_t ns)
 	lock->folded_wait_ns -= beyond;
 }
 
-int collect_blames(struct collect *c)
+static int add_blame(struct collect *c, const struct tally_row *row, uint64_t wait_ns)
 {
-	struct tally *tally = &c->pass->blames;
+	struct lock *lock = &c->model->locks[c->lock_row[row->key[0]]];
+	struct blame *blame = store_push(&c->model->blames, &c->model->nr_blames, sizeof(*blame));
+
+	if (!blame)
+		return -ENOMEM;
+	*blame = (struct blame){ .lock = c->lock_row[row->key[0]],
+				 .holder = c->thread_row[row->key[1]],
+				 .holder_node = row->key[2],
+				 .holder_site = c->pass->nodes[row->key[2]].address,
+				 .release_stack = row->key[3],
+				 .waits = row->count,
+				 .wait_ns = wait_ns };
+	take_blame(lock, wait_ns);
+	return 0;
+}
+
+static int add_blocking(struct collect *c, const struct tally_row *row, uint64_t wait_ns)
+{
+	struct blocking *blocking =
+		store_push(&c->model->blockings, &c->model->nr_blockings, sizeof(*blocking));
+
+	if (!blocking)
+		return -ENOMEM;
+	*blocking = (struct blocking){ .lock = c->lock_row[row->key[0]],
+				       .waiter = c->thread_row[row->key[1]],
+				       .holder = c->thread_row[row->key[2]],
+				       .wait_ns = wait_ns };
+	return 0;
+}
+
+/* Hands the rows on with their shares of the locks' waits. The tally ends here. */
+static int share_out(struct collect *c, struct tally *tally,
+		     int (*add)(struct collect *c, const struct tally_row *row, uint64_t wait_ns))
+{
 	struct share share = { .ns = 0 };
 	uint32_t id = UINT32_MAX;
+	int err = 0;
 
 	tally_sort(tally);
-	for (size_t i = 0; i < tally->nr; i++) {
+	for (size_t i = 0; i < tally->nr && !err; i++) {
 		const struct tally_row *row = &tally->rows[i];
-		struct lock *lock = &c->model->locks[c->lock_row[row->key[0]]];
-		struct blame *blame;
+		const struct lock *lock = &c->model->locks[c->lock_row[row->key[0]]];
 
 		if (!lock->lock_like)
 			continue;
@@ -86,19 +119,29 @@ int collect_blames(struct collect *c)
 			share = share_begin(tally, i, c->wait_ticks[row->key[0]],
 					    lock->all.wait_ns);
 		id = row->key[0];
-		blame = store_push(&c->model->blames, &c->model->nr_blames, sizeof(*blame));
-		if (!blame)
-			return -ENOMEM;
-		*blame = (struct blame){ .lock = c->lock_row[id],
-					 .holder = c->thread_row[row->key[1]],
-					 .holder_node = row->key[2],
-					 .holder_site = c->pass->nodes[row->key[2]].address,
-					 .release_stack = row->key[3],
-					 .waits = row->count,
-					 .wait_ns = share_next(&share, row->ticks) };
-		take_blame(lock, blame->wait_ns);
+		err = add(c, row, share_next(&share, row->ticks));
 	}
-	return 0;
+	tally_fini(tally);
+	return err;
+}
+
+/* What is charged to a holder: by the place where it held, and by the thread that waited. */
+int collect_blames(struct collect *c)
+{
+	static const unsigned char place[] = { 0, 1, 2, 3, TALLY_KEY };
+	static const unsigned char pair[] = { 0, 4, 1, TALLY_KEY };
+	struct tally places = { .nr = 0 }, pairs = { .nr = 0 };
+	int err = tally_project(&places, &c->pass->blames, place);
+
+	if (!err)
+		err = tally_project(&pairs, &c->pass->blames, pair);
+	if (!err)
+		err = share_out(c, &places, add_blame);
+	if (!err)
+		err = share_out(c, &pairs, add_blocking);
+	tally_fini(&places);
+	tally_fini(&pairs);
+	return err;
 }
 
 int collect_wait_stacks(struct collect *c)
@@ -121,6 +164,7 @@ int collect_wait_stacks(struct collect *c)
 		if (!wait)
 			return -ENOMEM;
 		*wait = (struct wait_stack){ .lock = c->lock_row[id],
+					     .thread = c->thread_row[row->key[3]],
 					     .stack = row->key[1],
 					     .node = row->key[2],
 					     .site = c->pass->nodes[row->key[2]].address,

@@ -527,7 +527,9 @@ void model_free(struct model *model)
 	free(model->threads);
 	free(model->sites);
 	free(model->wait_stacks);
+	free(model->blockings);
 	free(model->waiters);
+	free(model->visits);
 	free(model->blames);
 	free(model->conds);
 	free(model->barriers);

@@ -99,9 +99,9 @@ struct site {
 	struct counters all;
 };
 
-/* Where waiters stood: stack at the blocked attempt. */
+/* Where a waiter stood: stack at the blocked attempt. */
 struct wait_stack {
-	uint32_t lock;			/* index in model.locks */
+	uint32_t lock, thread;		/* indices in model.locks and model.threads */
 	uint32_t stack;			/* stack id; 0: only the node's site */
 	uint32_t node;
 	uint64_t site;			/* its code address */
@@ -123,6 +123,13 @@ struct blame {
 	uint32_t release_stack;		/* captured at the contended release; 0: none */
 	uint64_t waits;			/* waits that it delayed */
 	uint64_t wait_ns;		/* summed over the waiters */
+};
+
+/* Who made whom wait: of waiter's waiting for `lock`, wait_ns passed while `holder` held it. */
+struct blocking {
+	uint32_t lock;			/* index in model.locks */
+	uint32_t waiter, holder;	/* indices in model.threads */
+	uint64_t wait_ns;		/* over all rows of a lock: the same sum as its blames' */
 };
 
 /* Waits that are no contention. One entry for each cond, barrier, once, futex or join target thread. */
@@ -154,9 +161,17 @@ struct join_row {
 	uint64_t joins, wait_ns;
 };
 
+/* Who was at a node of the lock context tree, how often: the smallest unit of all counters. */
+struct visit {
+	uint32_t process, node;		/* number; id in the trace, may lack there */
+	uint32_t thread;		/* index in model.threads */
+	uint64_t times;			/* acquisitions, waits, wakes; as `acquired` of its statistic */
+	uint64_t failures;		/* timeouts, failed tries and waits */
+};
+
 struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
-	size_t nr_waiters;
+	size_t nr_waiters, nr_visits, nr_blockings;
 	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
@@ -165,7 +180,9 @@ struct model {
 	struct site *sites;		/* grouped by lock */
 	struct wait_stack *wait_stacks;	/* grouped by lock */
 	struct waiter *waiters;
+	struct visit *visits;
 	struct blame *blames;		/* grouped by lock, largest first */
+	struct blocking *blockings;	/* grouped by lock, largest first */
 	struct cond_row *conds;
 	struct barrier_row *barriers;
 	struct futex_row *futexes;

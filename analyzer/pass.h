@@ -125,8 +125,8 @@ struct pass {
 	unsigned char *lock_facts; /* PASS_* */
 	uint32_t nr_locks;
 
-	struct tally blames;	  /* lock, thread, node, stack: count of waits, ticks */
-	struct tally wait_stacks; /* lock, stack, node: waits */
+	struct tally blames;	  /* lock, thread, node, stack, waiter: count of waits, ticks */
+	struct tally wait_stacks; /* lock, stack, node, thread: waits */
 	struct tally joins;	  /* waiter, target, stack */
 	struct tally last;	  /* barrier, thread: times last */
 	struct tally woken;	  /* futex: woken in ticks */

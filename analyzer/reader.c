@@ -184,15 +184,27 @@ static void header_repair(struct reader *reader)
 
 /* ---- open and close ---- */
 
-/* A killed program may have counted one block that it had no time to make. */
+/*
+ * Whoever is killed may have counted a block that it had no time to make: each thread one, also
+ * those that had no slot yet. Of an orderly end, that is all threads but the one that ended it.
+ */
+static uint64_t blocks_under_way(const struct reader *reader)
+{
+	uint64_t given = reader->header.nr_threads, known = reader_max_thread(reader);
+	uint64_t threads = reader_nr_slots(reader) + (given > known ? given - known : 0);
+
+	if (reader->header.end == TRACE_END_EXIT)
+		return threads ? threads - 1 : 0;
+	return threads ? threads : 1;
+}
+
 static void size_check(struct reader *reader)
 {
 	const struct trace_header *h = &reader->header;
-	uint64_t slack = h->end == TRACE_END_RUNNING;
 
 	if (reader->live || h->events & (TRACE_EVENT_NO_SPACE | TRACE_EVENT_NO_FILE))
 		return;
-	if (reader->nr_blocks + slack < h->nr_blocks)
+	if (reader->nr_blocks + blocks_under_way(reader) < h->nr_blocks)
 		reader_damaged(reader, reader->bytes, "the file ends here, %llu blocks are missing",
 			       (unsigned long long)(h->nr_blocks - reader->nr_blocks));
 }

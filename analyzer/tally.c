@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tally.c: see tally.h */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,25 @@ struct tally_row *tally_get(struct tally *tally, const uint32_t key[TALLY_KEY])
 	memcpy(row->key, key, sizeof(row->key));
 	*find_slot(tally, key) = (uint32_t)tally->nr;
 	return row;
+}
+
+int tally_project(struct tally *to, const struct tally *from, const unsigned char *part)
+{
+	for (size_t i = 0; i < from->nr; i++) {
+		uint32_t key[TALLY_KEY] = { 0 };
+		struct tally_row *row;
+
+		for (unsigned int k = 0; k < TALLY_KEY && part[k] < TALLY_KEY; k++)
+			key[k] = from->rows[i].key[part[k]];
+		row = tally_get(to, key);
+		if (!row)
+			return -ENOMEM;
+		row->count += from->rows[i].count;
+		row->ticks += from->rows[i].ticks;
+		if (row->max < from->rows[i].max)
+			row->max = from->rows[i].max;
+	}
+	return 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -27,6 +27,11 @@ struct tally {
 struct tally_row *tally_get(struct tally *tally, const uint32_t key[TALLY_KEY]);
 /* The row of the key, or NULL. */
 struct tally_row *tally_find(const struct tally *tally, const uint32_t key[TALLY_KEY]);
+/*
+ * Adds all rows of `from` up to those that differ in the chosen parts of their keys: part[i] says
+ * which part becomes key[i]; the key ends with part TALLY_KEY. 0 or -ENOMEM.
+ */
+int tally_project(struct tally *to, const struct tally *from, const unsigned char *part);
 /* Rows by key[0], then most ticks first, then by key. tally_get() and tally_find() end with it. */
 void tally_sort(struct tally *tally);
 void tally_fini(struct tally *tally);

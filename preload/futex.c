@@ -69,7 +69,7 @@ static long futex_wait(const long *arg, uintptr_t site)
 
 	if (!attempt_begin(&a, (const void *)arg[0], site, FUTEX(WAIT)))
 		return real_syscall(SYS_futex, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
-	attempt_waits(&a);
+	attempt_waits(&a, arg[3] != 0);
 	result = real_syscall(SYS_futex, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 	err = result < 0 ? errno : 0;
 	attempt_waited(&a, TRACE_EV_FUTEX_WAIT, (uint64_t)err, 0);

@@ -311,7 +311,7 @@ static void thread_end(struct thread *t)
 	}
 	if (__atomic_load_n(&trace_header->mode, __ATOMIC_RELAXED) == TRACE_MODE_PROFILE)
 		ring_flush(t);	/* under this thread's number */
-	t->slot->wait_node = 0;
+	t->slot->wait_node = t->slot->wait_thread = 0;
 	t->slot->thread = 0;
 	process_calibrate();
 	thread_tls = &thread_over;

@@ -129,12 +129,16 @@ static inline void fixture_check_sums(const struct model *model)
 
 	for (size_t i = 0; i < model->nr_locks; i++) {
 		const struct lock *lock = &model->locks[i];
-		uint64_t sum = lock->unattributed_ns + lock->folded_wait_ns;
+		uint64_t sum = lock->unattributed_ns + lock->folded_wait_ns, blocked = 0;
 
 		for (size_t k = 0; k < model->nr_blames; k++)
 			if (model->blames[k].lock == i)
 				sum += model->blames[k].wait_ns;
 		assert_int_equal(sum, lock->all.wait_ns);
+		for (size_t k = 0; k < model->nr_blockings; k++)
+			if (model->blockings[k].lock == i)
+				blocked += model->blockings[k].wait_ns;
+		assert_int_equal(sum, lock->unattributed_ns + lock->folded_wait_ns + blocked);
 		if (lock->record->kind <= TRACE_KIND_SEM || lock->record->kind == TRACE_KIND_ONCE)
 			wait_ns += lock->all.wait_ns;
 	}

@@ -55,6 +55,42 @@ static void test_one_holder_two_waiters(void **state)
 	model_free(m);
 }
 
+/* ns that `waiter` waited for `holder`, by their ids, at all locks. */
+static uint64_t blocked(const struct model *m, uint32_t waiter, uint32_t holder)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->nr_blockings; i++)
+		if (m->threads[m->blockings[i].waiter].id == waiter &&
+		    m->threads[m->blockings[i].holder].id == holder)
+			sum += m->blockings[i].wait_ns;
+	return sum;
+}
+
+static void test_who_made_whom_wait(void **state)
+{
+	struct world w = world_new(TRACE_KIND_MUTEX, 3);
+	struct model *m;
+
+	(void)state;
+	fixture_acquire(w.g, w.slot[0], w.node[0], 100, 400, 0, 7);
+	fixture_wait(w.g, w.slot[1], w.node[1], 200, 3);
+	fixture_acquire(w.g, w.slot[1], w.node[1], 510, 90, 310, 0);
+	fixture_wait(w.g, w.slot[2], w.node[2], 300, 4);
+	fixture_acquire(w.g, w.slot[2], w.node[2], 600, 50, 300, 0);
+	tracegen_end(w.g, 1000, 0);
+	m = fixture_model(w.g);
+	assert_int_equal(m->nr_blockings, 3);
+	assert_int_equal(blocked(m, w.thread[1], w.thread[0]), 300);
+	assert_int_equal(blocked(m, w.thread[2], w.thread[0]), 200);
+	assert_int_equal(blocked(m, w.thread[2], w.thread[1]), 90);
+	assert_int_equal(m->nr_wait_stacks, 2);
+	assert_int_equal(m->threads[m->wait_stacks[0].thread].id, w.thread[1]);
+	assert_int_equal(m->threads[m->wait_stacks[1].thread].id, w.thread[2]);
+	fixture_check_sums(m);
+	model_free(m);
+}
+
 static void test_readers_delay_a_writer(void **state)
 {
 	struct world w = world_new(TRACE_KIND_RWLOCK, 4);
@@ -445,6 +481,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_holder_two_waiters),
+		cmocka_unit_test(test_who_made_whom_wait),
 		cmocka_unit_test(test_readers_delay_a_writer),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_deadlock_at_the_end),

@@ -679,7 +679,7 @@ static void test_versions(void **state)
 	(void)state;
 	h->version = 9;
 	h->min_reader = TRACE_VERSION + 2;
-	refused(image, image_bytes, -EINVAL, "format version 9 needs a reader of version 3");
+	refused(image, image_bytes, -EINVAL, "format version 9 needs a reader of version 4");
 	h->min_reader = TRACE_VERSION;
 	r = open_bytes(image, image_bytes);
 	expect_whole(r); /* newer, but it says that we can read it */
