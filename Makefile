@@ -39,6 +39,7 @@ sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 rust_src := $(wildcard tests/programs/*.rs)
+scenario_src := $(wildcard tests/order/*.c tests/order/*.cpp)
 bench_src := $(wildcard tests/bench/*.c)
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -57,6 +58,7 @@ samples := $(sample_src:samples/%.c=$(BUILD)/samples/%)
 units := $(unit_src:tests/unit/%.c=$(BUILD)/unit/%)
 asan_units := $(unit_src:tests/unit/%.c=$(BUILD)/asan/unit/%)
 programs := $(foreach p,$(program_src),$(BUILD)/tests/$(basename $(notdir $p)))
+scenarios := $(foreach p,$(scenario_src),$(BUILD)/order/$(basename $(notdir $p)))
 rust_programs := $(if $(shell command -v rustc 2>/dev/null),$(rust_src:tests/programs/%.rs=$(BUILD)/tests/%))
 benches := $(bench_src:tests/bench/%.c=$(BUILD)/bench/%)
 fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -164,6 +166,16 @@ $(BUILD)/tests/%: tests/programs/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm $(program_libs)
 
+$(BUILD)/order/%: tests/order/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $<
+
+$(BUILD)/order/%: tests/order/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=gnu++20 $(warnings) $(CFLAGS) $(deps_flags) $(LDFLAGS) -pthread -o $@ $<
+
 $(BUILD)/tests/%: tests/programs/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
@@ -191,7 +203,7 @@ unwind_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard preload/unwind
 $(filter $(BUILD)/unit/test_unwind%,$(units)): $(unwind_obj)
 $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
-tests: all $(units) $(programs) $(rust_programs) $(benches)
+tests: all $(units) $(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
 check: tests $(asan_units) $(BUILD)/asan/lockprof
@@ -236,7 +248,7 @@ fuzz: $(fuzzers)
 
 format:
 	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
-		tests/unit tests/programs tests/bench tests/fuzz,$d/*.[ch]))
+		tests/unit tests/programs tests/order tests/bench tests/fuzz,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 
@@ -253,4 +265,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/asan/obj/*/*/*.d \
-	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/order/*.d $(BUILD)/bench/*.d)

@@ -15,6 +15,7 @@ const char *const order_level_words[] = {
 	"COMM-POTENTIAL",
 	"BOUNDED-STALL",
 	"RECURSIVE-READ",
+	"SELF-LOCK",
 	"ABANDONED-RISK",
 	"LOST-WAKEUP",
 	"FORK-WITH-LOCK",
