@@ -196,6 +196,8 @@ void report_node_place(const struct process *process, uint32_t node, uint64_t si
 
 /* The report for people. 0 or -errno. */
 int report_text(const struct report *report, FILE *out);
+/* A line for each process: what it was, how long it ran, how it ended. 0 or -errno. */
+int report_titles(const struct report *report, FILE *out);
 
 /* A sentence in the making: write to `out`, end it with report_paragraph(). */
 struct report_line {
@@ -269,7 +271,11 @@ bool report_has_damages(const struct model *model);
 
 /* ---- for programs: report_json.c, report_csv.c ---- */
 
+struct json;
 int report_json(const struct report *report, FILE *out);
+/* Parts that other answers have as well. */
+void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr);
+void report_json_process(struct json *json, const char *key, const struct process *process);
 int report_csv(const struct report *report, FILE *out);
 
 #endif

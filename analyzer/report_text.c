@@ -260,7 +260,7 @@ static int print_title(const struct report *report, const struct process *proces
 	return report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 }
 
-static int print_titles(const struct report *report, FILE *out)
+int report_titles(const struct report *report, FILE *out)
 {
 	const struct model *model = report->model;
 	int err = 0;
@@ -299,7 +299,7 @@ static int print_short(const struct report *report, FILE *out)
 
 int report_text(const struct report *report, FILE *out)
 {
-	int err = print_titles(report, out);
+	int err = report_titles(report, out);
 
 	fputc('\n', out);
 	if (!err)
