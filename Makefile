@@ -34,7 +34,7 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
@@ -65,7 +65,7 @@ fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
-.PHONY: all demo deps tests check check-kill check-mutants bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests viz check check-kill check-mutants bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -81,6 +81,7 @@ help:
 	@echo 'deps     install what building and testing needs'
 	@echo 'bench    measure the cost of recording'
 	@echo 'fuzz     run the fuzzers, FUZZ_SECONDS=60 each'
+	@echo 'viz      build viz/page.html from viz/src, with node'
 	@echo 'format   clang-format on the sources'
 	@echo 'install  into DESTDIR, PREFIX=/usr/local'
 	@echo 'clean    remove $(BUILD)/'
@@ -131,8 +132,8 @@ $(shim): $(preload_obj) $(exports)
 # --- the analyzer ---------------------------------------------------------------------------------
 
 # Expanded when a recipe runs, that is after the dependencies have been installed.
-dw_cflags = $(shell pkg-config --cflags libdw libelf 2>/dev/null)
-dw_libs = $(shell pkg-config --libs libdw libelf 2>/dev/null) -liberty
+dw_cflags = $(shell pkg-config --cflags libdw libelf zlib 2>/dev/null)
+dw_libs = $(shell pkg-config --libs libdw libelf zlib 2>/dev/null) -liberty
 analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
 sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -146,6 +147,9 @@ $(BUILD)/asan/obj/analyzer/%.o: %.c $(BUILD)/flags
 	$(call say,ASAN,$<)
 	$(Q)$(CC) $(c_flags) $(analyzer_cflags) $(sanitize) $(deps_flags) -c -o $@ $<
 
+# The page stands in the tool by .incbin, which no compiler reports.
+$(BUILD)/obj/analyzer/analyzer/page/page_write.o $(BUILD)/asan/obj/analyzer/analyzer/page/page_write.o: viz/page.html
+
 $(tool): $(analyzer_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lm
@@ -153,6 +157,15 @@ $(tool): $(analyzer_obj)
 $(BUILD)/asan/lockprof: $(asan_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+# --- the page -------------------------------------------------------------------------------------
+
+# viz/page.html is checked in, so that building lockprof needs no node; this makes it anew.
+viz: viz/node_modules
+	@cd viz && node build.mjs
+
+viz/node_modules: viz/package-lock.json
+	@cd viz && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
 
 # --- programs to record ---------------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ extern const char *const report_by_words[];
 typedef size_t (*report_frames_fn)(const struct process *process, uint32_t stack, uint64_t site,
 				   bool whole, struct frame *frames, size_t max);
 
+struct report_line;
+
 struct report {
 	const struct model *model;
 	enum report_key key;
@@ -68,6 +70,9 @@ struct report {
 	bool wide; /* all columns side by side, whatever the width is */
 	size_t width;
 	report_frames_fn frames;
+	/* When set, sentences go here instead of to the output: as they are, glue included. */
+	void (*tell)(void *teller, const struct report_line *line, enum output_face face);
+	void *teller;
 };
 
 /* ---- report_rows.c ---- */
@@ -204,6 +209,9 @@ struct report_line {
 	FILE *out;
 	char *text;
 	size_t size;
+	bool has_subject; /* what it is about: */
+	enum report_by by;
+	size_t subject; /* index in the model's array of that kind */
 };
 /* A blank inside a line's text at which no line may end: "97" REPORT_GLUE "%". */
 #define REPORT_GLUE "\x1f"

@@ -10,6 +10,7 @@
  */
 #include "json.h"
 #include "report.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -217,24 +218,12 @@ static void put_run(struct json *json, const struct model *model)
 
 /* ---- locks ---- */
 
-static const struct {
-	uint32_t flag;
-	const char *word;
-} lock_flags[] = {
-	{ TRACE_LOCK_RECURSIVE, "recursive" },	{ TRACE_LOCK_ERRORCHECK, "errorcheck" },
-	{ TRACE_LOCK_ADAPTIVE, "adaptive" },	{ TRACE_LOCK_ROBUST, "robust" },
-	{ TRACE_LOCK_PSHARED, "pshared" },	{ TRACE_LOCK_INHERIT, "prio_inherit" },
-	{ TRACE_LOCK_PROTECT, "prio_protect" }, { TRACE_LOCK_WRITER_PREF, "writer_preferred" },
-	{ TRACE_LOCK_DESTROYED, "destroyed" },	{ TRACE_LOCK_RECYCLED, "recycled" },
-	{ TRACE_LOCK_COUNTING, "counting" },	{ TRACE_LOCK_INITIALISED, "initialised" },
-};
-
 static void put_flags(struct json *json, uint32_t flags)
 {
 	json_array_begin(json, "flags");
-	for (size_t i = 0; i < sizeof(lock_flags) / sizeof(lock_flags[0]); i++)
-		if (flags & lock_flags[i].flag)
-			json_string(json, NULL, lock_flags[i].word);
+	for (size_t i = 0; words_lock_flags[i].word; i++)
+		if (flags & words_lock_flags[i].flag)
+			json_string(json, NULL, words_lock_flags[i].word);
 	json_array_end(json);
 }
 

@@ -78,7 +78,9 @@ int report_paragraph(const struct report *report, FILE *out, const char *first,
 {
 	int err = fclose(line->out) == 0 ? 0 : -ENOMEM;
 
-	if (!err) {
+	if (!err && report->tell) {
+		report->tell(report->teller, line, face);
+	} else if (!err) {
 		fprintf(out, "%s%s%s", output_face_begin(face), first, output_face_end(face));
 		err = print_words(out, report->width, utf8_columns(first), line->text);
 		fputc('\n', out);
