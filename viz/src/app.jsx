@@ -5,6 +5,7 @@ import { page, query } from './state.js';
 import { LocksView } from './views/locks.jsx';
 import { RunView } from './views/run.jsx';
 import { Summary } from './views/summary.jsx';
+import { TimelineView } from './views/timeline.jsx';
 
 function Header({ title, run }) {
 	const { totals } = run;
@@ -32,6 +33,7 @@ export function App() {
 			<main>
 				<Summary run={run} findings={[]} />
 				<LocksView run={run} />
+				<TimelineView run={run} />
 				<RunView run={run} version={version} />
 			</main>
 		</>

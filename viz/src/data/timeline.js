@@ -84,6 +84,8 @@ export class Timeline {
 	constructor(facts, nrLocks, columns) {
 		Object.assign(this, facts);
 		this.nrLocks = nrLocks;
+		/** the last moment; never 0, so that it can divide */
+		this.endTime = Math.max(1, facts.end_ns);
 		this.holds = new Rows(facts.holds, columns.hold_begin, columns.hold_length,
 			columns.hold_context);
 		this.waits = new Rows(facts.waits, columns.wait_begin, columns.wait_length,
