@@ -75,10 +75,12 @@ help:
 	@echo 'all      $(products) and the samples (default)'
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
+	@echo 'check-apps      run real programs with and without the shim: the same results?'
 	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
 	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
+	@echo 'deps-apps       ... and the programs of check-apps, which skips those that are missing'
 	@echo 'bench    measure the cost of recording'
 	@echo 'fuzz     run the fuzzers, FUZZ_SECONDS=60 each'
 	@echo 'viz      build viz/page.html from viz/src, with node'
@@ -103,6 +105,9 @@ $(BUILD)/deps-%.ok: scripts/deps.sh
 
 deps: $(deps_ok)
 	@scripts/deps.sh install $(deps_groups) && echo 'lockprof: all dependencies are there'
+
+deps-apps:
+	@scripts/deps.sh install apps
 
 # Objects depend on the compiler and its flags, so that `make CC=clang` after `make` is right.
 $(BUILD)/flags: FORCE | $(deps_ok)
@@ -224,6 +229,11 @@ check: tests $(asan_units) $(BUILD)/asan/lockprof
 
 check-kill: tests
 	@BUILD=$(BUILD) LOCKPROF_KILLS=$${LOCKPROF_KILLS:-3000} tests/run tests/t/kill.t
+
+# Real programs, natively and recorded; APPS="redis nginx" runs only these. FULL=1 takes no part
+# of a suite out for the time that it takes.
+check-apps: all
+	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
