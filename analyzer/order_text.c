@@ -27,13 +27,11 @@ static enum output_face level_face(enum order_level level)
 static void put_age(const struct order_view *view, uint32_t process, uint64_t ticks, FILE *out)
 {
 	const struct reader *reader = view->order->model->processes[process].reader;
-	uint64_t end = reader ? reader_end_ticks(reader) : 0;
+	uint64_t since_ns = ticks && reader ? reader_time_ns(reader, ticks) : UINT64_MAX;
 	char time[OUTPUT_NUMBER];
 
-	if (ticks && end > ticks)
-		fprintf(out, " for %s",
-			report_time(time,
-				    reader_time_ns(reader, end) - reader_time_ns(reader, ticks)));
+	if (reader && reader_now_ns(reader) > since_ns)
+		fprintf(out, " for %s", report_time(time, reader_now_ns(reader) - since_ns));
 }
 
 static int put_spot(const struct order_view *view, uint32_t process, struct order_spot spot,
@@ -182,8 +180,7 @@ static int print_labelled(const struct order_view *view, FILE *out, const char *
 {
 	int print_err;
 
-	if (!err)
-		fputc('.', line->out);
+	fputc('.', line->out);
 	print_err = report_paragraph(&view->report, out, label, OUTPUT_PLAIN, line);
 	return err ? err : print_err;
 }
@@ -325,7 +322,7 @@ static int print_stack(const struct order_view *view, const struct order_finding
 	struct order_spot spot = wanted ? order_wanted_spot(member) : order_held_spot(member);
 	struct order_thing thing = wanted ? member->wanted : member->held;
 	struct report_line line;
-	int err;
+	int err, print_err;
 
 	if (!thing.what || (!spot.node && !spot.stack))
 		return 0;
@@ -333,11 +330,12 @@ static int print_stack(const struct order_view *view, const struct order_finding
 	if (err)
 		return err;
 	order_put_thread(view, line.out, member->thread);
-	fputs(!wanted ? ", " : thing.what == ORDER_LOCK ? " wants " : " waits for ", line.out);
+	fputs(!wanted ? " has " : thing.what == ORDER_LOCK ? " wants " : " waits for ", line.out);
 	order_put_thing(view, line.out, thing);
 	fputs(": ", line.out);
 	err = put_spot(view, finding->process, spot, REPORT_STACK, line.out);
-	return print_labelled(view, out, "    ", &line, err);
+	print_err = report_paragraph(&view->report, out, "    ", OUTPUT_PLAIN, &line);
+	return err ? err : print_err;
 }
 
 static int print_stacks(const struct order_view *view, const struct order_finding *finding,
@@ -356,23 +354,30 @@ static int print_stacks(const struct order_view *view, const struct order_findin
 
 /* ---- a finding ---- */
 
-/* "PREDICTED  a_mu <-> b_mu", for longer circles "a -> b -> c -> a". */
+static struct order_thing title_thing(const struct order_finding *finding, size_t member)
+{
+	const struct order_member *at = &finding->members[member % finding->nr_members];
+
+	return at->held.what && (finding->nr_members > 1 || !at->wanted.what) ? at->held
+									      : at->wanted;
+}
+
+/* "PREDICTED  a_mu <-> b_mu", for longer circles "a -> b -> c -> a"; what comes twice is told once.
+ */
 static void put_title(const struct order_view *view, const struct order_finding *finding, FILE *out)
 {
-	const char *arrow = finding->nr_members == 2 ? " <-> " : " -> ";
 	size_t nr = finding->nr_members;
+	struct order_thing last = title_thing(finding, 0);
 
-	for (size_t i = 0; i < nr; i++) {
-		struct order_thing thing = finding->members[i].held;
+	fputs(order_label(view->order, last), out);
+	for (size_t i = 1; i < nr + (nr > 2); i++) {
+		struct order_thing thing = title_thing(finding, i);
 
-		if (!thing.what || (nr == 1 && finding->members[i].wanted.what))
-			thing = finding->members[i].wanted;
-		if (nr == 2 && finding->members[1].wanted.what == 0 && i == 1)
-			break;
-		fprintf(out, "%s%s", i ? arrow : "", order_label(view->order, thing));
+		if (!order_same_thing(thing, last))
+			fprintf(out, "%s%s", nr == 2 ? " <-> " : " -> ",
+				order_label(view->order, thing));
+		last = thing;
 	}
-	if (nr > 2)
-		fprintf(out, "%s%s", arrow, order_label(view->order, finding->members[0].held));
 }
 
 static int print_title(const struct order_view *view, const struct order_finding *finding,

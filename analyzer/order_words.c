@@ -8,6 +8,7 @@
 #include "order_view.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,16 +337,29 @@ static const struct order_member *rarest(const struct order *order,
 	return best;
 }
 
+/* "f (file.c:12), then g (file.c:40)" */
+static int put_places(const struct order_view *view, const struct order_finding *finding,
+		      const struct order_member *member, FILE *out)
+{
+	char *held = order_place(view, finding->process, member->held_node, 0, REPORT_FUNCTION);
+	char *wanted = order_place(view, finding->process, member->wanted_node, 0, REPORT_FUNCTION);
+
+	if (held && wanted)
+		fprintf(out, "%s, then %s", held, wanted);
+	free(held);
+	free(wanted);
+	return held && wanted ? 0 : -ENOMEM;
+}
+
 static int put_majority(const struct order_view *view, const struct order_finding *finding,
 			FILE *out)
 {
 	uint64_t count = 0, all;
 	const struct order_member *odd = rarest(view->order, finding, &count, &all);
 	char share[OUTPUT_NUMBER];
-	int err;
 
 	if (count * finding->nr_members >= all) {
-		fprintf(out, "take %s in one order everywhere; no order is the usual one here",
+		fprintf(out, "take %s in one order everywhere; none is the usual one here",
 			finding->nr_members == 2 ? "both locks" : "these locks");
 		return 0;
 	}
@@ -353,10 +367,28 @@ static int put_majority(const struct order_view *view, const struct order_findin
 	order_put_thing(view, out, odd->wanted);
 	fputs(" before ", out);
 	order_put_thing(view, out, odd->held);
-	fprintf(out, ", as in %s of all cases; the exception is",
-		report_percent(share, report_ratio(all - count, all)));
-	err = put_place(view, finding->process, odd->held_node, out);
-	return err ? err : put_place(view, finding->process, odd->wanted_node, out);
+	if (count)
+		fprintf(out, ", as in %s of %" PRIu64 REPORT_GLUE "cases",
+			report_percent(share, report_ratio(all - count, all)), all);
+	else
+		fputs(", as it went well before", out);
+	fputs("; the exception is ", out);
+	return put_places(view, finding, odd, out);
+}
+
+/* What the circle is made of besides locks decides what to change. */
+static const char *circle_hint(const struct order_finding *finding)
+{
+	bool joins = false, locks = false;
+
+	for (size_t i = 0; i < finding->nr_members; i++) {
+		joins |= finding->members[i].wanted.what == ORDER_THREAD;
+		locks |= finding->members[i].wanted.what == ORDER_LOCK;
+	}
+	if (!joins)
+		return "read-lock once, and hand the locked table on";
+	return locks ? "do not wait for a thread's end with a lock held that it needs"
+		     : "let threads wait for each other's ends in one direction only";
 }
 
 int order_put_hint(const struct order_view *view, const struct order_finding *finding, FILE *out)
@@ -386,7 +418,7 @@ int order_put_hint(const struct order_view *view, const struct order_finding *fi
 	else if (finding->nr_members == 1)
 		fputs(hints[ORDER_SELF_LOCK], out);
 	else
-		fputs("do not wait for a thread's end with a lock held that it needs", out);
+		fputs(circle_hint(finding), out);
 	return 0;
 }
 

@@ -23,7 +23,12 @@ static void *read_state(void *unused)
 
 int main(void)
 {
+	pthread_t reader;
+
+	kill_when_asleep(2);
 	finish(start("hasty", forget_unlock));
-	start("reader", read_state);
-	kill_hanging(1);
+	reader = start("reader", read_state);
+	will_sleep(1);
+	finish(reader);
+	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hang: it happens. Both threads hold their first lock before either asks for its second one; a
- * third thread wants one of the locks as well and stands behind them. When all three sleep, the
- * program kills itself. With "wait" it does not: the test looks at it as it hangs. Before that, the
- * order of the first thread went well once.
+ * third thread wants one of the locks as well and stands behind them, and main waits for the first
+ * one's end. When all sleep, the program is killed; with "wait" it says so instead, and a test can
+ * look at it. Before that, the order of the first thread went well once.
  */
 #include "scenario.h"
 
@@ -46,17 +46,29 @@ static void *take_b(void *unused)
 	return unused;
 }
 
-int main(int argc, char **argv)
+static void say_hanging(void)
 {
-	start("one", take_a_then_b);
-	start("two", take_b_then_a);
-	start("three", take_b);
-	if (argc <= 1 || strcmp(argv[1], "wait") != 0)
-		kill_hanging(3);
-	for (int i = 0; i < 3; i++)
-		await_sleep(i);
+	if (fork())
+		return;
+	for (int i = 0; i < 4; i++)
+		await_sleep(getppid(), i);
 	puts("hanging");
 	fflush(stdout);
-	for (;;)
-		pause();
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t one;
+
+	if (argc > 1 && !strcmp(argv[1], "wait"))
+		say_hanging();
+	else
+		kill_when_asleep(4);
+	one = start("one", take_a_then_b);
+	start("two", take_b_then_a);
+	start("three", take_b);
+	will_sleep(3);
+	finish(one);
+	return 0;
 }

@@ -11,7 +11,7 @@ static void *read_twice(void *unused)
 {
 	pthread_rwlock_rdlock(&table_rw);
 	turn_end();
-	await_sleep(1);
+	await_sleep(getpid(), 1);
 	will_sleep(0);
 	pthread_rwlock_rdlock(&table_rw);
 	return unused;
@@ -28,12 +28,16 @@ static void *write_once(void *unused)
 int main(void)
 {
 	pthread_rwlockattr_t attr;
+	pthread_t reader;
 
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	if (pthread_rwlock_init(&table_rw, &attr))
 		return 1;
-	start("reader", read_twice);
+	kill_when_asleep(3);
+	reader = start("reader", read_twice);
 	start("writer", write_once);
-	kill_hanging(2);
+	will_sleep(2);
+	finish(reader);
+	return 0;
 }

@@ -38,8 +38,11 @@ int main(void)
 {
 	void *(*const run[])(void *) = { await_two, await_three, await_one };
 
+	kill_when_asleep(4);
 	for (int i = 0; i < 3; i++)
 		thread[i] = start(names[i], run[i]);
 	turn_end();
-	kill_hanging(3);
+	will_sleep(3);
+	pause();
+	return 0;
 }

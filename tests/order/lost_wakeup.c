@@ -24,20 +24,13 @@ static void *bring_mail(void *unused)
 	return unused;
 }
 
-static void *kill_later(void *unused)
-{
-	await_sleep(0);
-	await_sleep(1);
-	raise(SIGKILL);
-	return unused;
-}
-
 int main(void)
 {
-	pthread_t reader = start("reader", await_mail);
+	pthread_t reader;
 
+	kill_when_asleep(2);
+	reader = start("reader", await_mail);
 	finish(start("postman", bring_mail));
-	start("killer", kill_later);
 	turn_end();
 	will_sleep(1);
 	finish(reader);

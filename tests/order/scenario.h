@@ -15,15 +15,29 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../programs/thread_state.h"
 
 static atomic_int turn;
-static atomic_int sleepers[8]; /* kernel's numbers of the threads that shall be seen asleep */
+
+/* The kernel's numbers of the threads that shall be seen asleep; a child process looks, too. */
+static struct sleepers {
+	atomic_int tid[8];
+} * sleepers;
+
+__attribute__((constructor)) static inline void sleepers_new(void)
+{
+	sleepers = mmap(NULL, sizeof(*sleepers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (sleepers == MAP_FAILED)
+		abort();
+}
 
 static inline void turn_await(int wanted)
 {
@@ -36,13 +50,30 @@ static inline void turn_end(void)
 	atomic_fetch_add(&turn, 1);
 }
 
+struct beginning {
+	const char *name;
+	void *(*run)(void *);
+};
+
+static inline void *run_named(void *arg)
+{
+	struct beginning beginning = *(struct beginning *)arg;
+
+	free(arg);
+	pthread_setname_np(pthread_self(), beginning.name);
+	return beginning.run(NULL);
+}
+
 static inline pthread_t start(const char *name, void *(*run)(void *))
 {
+	struct beginning *beginning = malloc(sizeof(*beginning));
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, run, NULL))
+	if (!beginning)
 		exit(1);
-	pthread_setname_np(thread, name);
+	*beginning = (struct beginning){ name, run };
+	if (pthread_create(&thread, NULL, run_named, beginning))
+		exit(1);
 	return thread;
 }
 
@@ -55,22 +86,36 @@ static inline void finish(pthread_t thread)
 /* The calling thread is about to wait for good. */
 static inline void will_sleep(int number)
 {
-	atomic_store(&sleepers[number], (int)gettid());
+	atomic_store(&sleepers->tid[number], (int)gettid());
 }
 
-static inline void await_sleep(int number)
+static inline bool is_asleep(pid_t process, int number)
 {
-	while (!atomic_load(&sleepers[number]) ||
-	       thread_state((pid_t)atomic_load(&sleepers[number])) != 'S')
+	int tid = atomic_load(&sleepers->tid[number]);
+
+	return tid && thread_state_in(process, tid) == 'S';
+}
+
+static inline void await_sleep(pid_t process, int number)
+{
+	while (!is_asleep(process, number))
 		sched_yield();
 }
 
-/* As somebody would who has lost patience. */
-static inline void kill_hanging(int nr_sleepers)
+/*
+ * Kills the program when `nr` of its threads sleep, as somebody does who has lost patience. It is
+ * another process, so that all threads of the program may wait. Call it before there are any.
+ */
+static inline void kill_when_asleep(int nr)
 {
-	for (int i = 0; i < nr_sleepers; i++)
-		await_sleep(i);
-	raise(SIGKILL);
+	pid_t program = getpid();
+
+	if (fork())
+		return;
+	for (int i = 0; i < nr; i++)
+		await_sleep(program, i);
+	kill(program, SIGKILL);
+	_exit(0);
 }
 
 #endif

@@ -39,9 +39,10 @@ int main(int argc, char **argv)
 				  is_checking ? PTHREAD_MUTEX_ERRORCHECK : PTHREAD_MUTEX_NORMAL);
 	if (pthread_mutex_init(&cache_mu, &attr))
 		return 1;
-	thread = start("trimmer", cache_trim);
 	if (!is_checking)
-		kill_hanging(1);
+		kill_when_asleep(2);
+	thread = start("trimmer", cache_trim);
+	will_sleep(1);
 	finish(thread);
 	return refused == EDEADLK ? 0 : 1;
 }
