@@ -221,7 +221,31 @@ unwind_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard preload/unwind
 $(filter $(BUILD)/unit/test_unwind%,$(units)): $(unwind_obj)
 $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
-tests: all $(units) $(programs) $(scenarios) $(rust_programs) $(benches)
+# The shim's own sources on a memory and a scheduler of ours (tests/model/model.h): instrumented as
+# for the thread sanitizer, and linked without its library.
+model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
+model_shim := $(addprefix preload/,records.c file.c node.c lock.c ring.c process.c clock.c \
+	attempt.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
+model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
+model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
+
+$(BUILD)/model/shim/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,MODEL,$<)
+	$(Q)$(CC) $(c_flags) $(model_cflags) -include tests/model/kernel.h -fsanitize=thread \
+		-Wno-unknown-warning-option -Wno-tsan \
+		$(deps_flags) -c -o $@ $<
+
+$(BUILD)/model/own/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(model_cflags) $(deps_flags) -c -o $@ $<
+
+$(BUILD)/model/model: $(model_obj) $(unwind_obj)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -ldl
+
+tests: all $(units) $(BUILD)/model/model $(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
 check: tests $(asan_units) $(BUILD)/asan/lockprof
@@ -289,3 +313,4 @@ clean:
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/asan/obj/*/*/*.d \
 	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/order/*.d $(BUILD)/bench/*.d)
+-include $(wildcard $(BUILD)/model/*/*/*.d $(BUILD)/model/*/*/*/*.d)

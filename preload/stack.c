@@ -60,17 +60,27 @@ int dict_init(void)
 	return recall_init() || lock_init(&locks) || node_init(&nodes) ? -1 : 0;
 }
 
+static uintptr_t module_begin(const struct module *known)
+{
+	return __atomic_load_n(&known->begin, __ATOMIC_RELAXED);
+}
+
+static const char *module_name(const struct module *known)
+{
+	return __atomic_load_n(&known->name, __ATOMIC_RELAXED);
+}
+
 /* Strikes out what is not loaded any more; whether there was anything. */
 static bool modules_forget(void)
 {
 	bool gone = false;
 
-	for (uint32_t i = 0; modules && i < MAX_MODULES && modules[i].begin; i++) {
+	for (uint32_t i = 0; modules && i < MAX_MODULES && module_begin(&modules[i]); i++) {
 		struct module *known = &modules[i];
 		struct unwind_module m;
 
-		if (!__atomic_load_n(&known->id, __ATOMIC_ACQUIRE) || !known->name ||
-		    (!unwind_find_module(known->begin, &m) && m.name == known->name))
+		if (!__atomic_load_n(&known->id, __ATOMIC_ACQUIRE) || !module_name(known) ||
+		    (!unwind_find_module(known->begin, &m) && m.name == module_name(known)))
 			continue;
 		__atomic_store_n(&known->name, NULL, __ATOMIC_RELAXED);
 		gone = true;
@@ -135,7 +145,7 @@ static bool module_is_back(struct module *known, const struct unwind_module *m)
 	uint8_t id[sizeof(record->build_id)];
 	char path[PATH_BYTES];
 
-	if (known->name || !record || record->bias != m->load_bias ||
+	if (module_name(known) || !record || record->bias != m->load_bias ||
 	    module_path(m, path) != record->path_bytes ||
 	    memcmp(path, record->path, record->path_bytes) ||
 	    build_id(m, id, sizeof(id)) != record->build_id_bytes ||
@@ -156,9 +166,9 @@ static uint32_t module_id(const struct unwind_module *m)
 
 		id = __atomic_load_n(&known->id, __ATOMIC_ACQUIRE);
 		if (id && known->begin == m->map_start && known->end == m->map_end &&
-		    (known->name == m->name || module_is_back(known, m)))
+		    (module_name(known) == m->name || module_is_back(known, m)))
 			return id == UINT32_MAX ? 0 : id;
-		if (!known->begin)
+		if (!module_begin(known))
 			break;
 	}
 	for (; i < MAX_MODULES; i++) {
