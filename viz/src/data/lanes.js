@@ -164,17 +164,26 @@ export function markUnderLock(timeline, threadLanes) {
 	return marks;
 }
 
-/** How many threads waited for a lock: BINS averages over the run, for the overview. */
-export function countWaiters(timeline) {
-	const bins = new Float32Array(BINS), width = timeline.endTime / BINS, { waits } = timeline;
+/**
+ * How many threads waited for a lock: averages over nr equal parts of a span, of all locks or of one
+ * class (index, else -1).
+ */
+export function averageWaiters(timeline, span, nr, cls) {
+	const bins = new Float64Array(nr), width = (span.end - span.begin) / nr, { waits } = timeline;
 	for (let row = 0; row < waits.nr; row++) {
-		if (!isLockWait(waits.kind[row]))
+		if (!isLockWait(waits.kind[row]) || (cls >= 0 && timeline.contextClass[waits.context[row]] !== cls))
 			continue;
-		const first = waits.begin[row] / width, last = (waits.begin[row] + waits.length[row]) / width;
-		for (let bin = Math.floor(first); bin <= last && bin < BINS; bin++)
+		const first = Math.max(0, (waits.begin[row] - span.begin) / width);
+		const last = Math.min(nr, (waits.begin[row] + waits.length[row] - span.begin) / width);
+		for (let bin = Math.floor(first); bin < last; bin++)
 			bins[bin] += Math.min(last, bin + 1) - Math.max(first, bin);
 	}
 	return bins;
+}
+
+/** The same for the overview of the whole run. */
+export function countWaiters(timeline) {
+	return averageWaiters(timeline, { begin: 0, end: timeline.endTime }, BINS, -1);
 }
 
 /** Rows of the longest lock waits that touch a span, longest first. */

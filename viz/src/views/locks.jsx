@@ -107,7 +107,7 @@ export function LocksView({ run }) {
 	];
 	return (
 		<Section id="locks" title="Locks">
-			<Table columns={columns} rows={rows} sortBy="wait" keyOf={(r) => r.index}
+			<Table columns={columns} rows={rows} sortBy="wait" limit={10} keyOf={(r) => r.index}
 				isChosen={(r) => r.index === chosenClass.value}
 				onChoose={(r) => chooseClass(r.index === chosenClass.value ? null : r.index)}
 				detail={(r) => <Detail run={run} row={r} />} />

@@ -317,7 +317,7 @@ function SpanWords({ timeline, span }) {
 		return <p class="hint">The whole run, {formatTime(timeline.endTime)}. Click into it, then: wheel or + and - to zoom, drag or arrows to move, n for the next long wait.</p>;
 	return (
 		<p class="hint">
-			{formatTime(span.end - span.begin)} from {formatTime(span.begin)} on; the views below count only these.
+			{formatTime(span.end - span.begin)} from {formatTime(span.begin)} on; the other views count only these.
 			<button type="button" class="link" onClick={() => { range.value = null; }}>show the whole run</button>
 		</p>
 	);
