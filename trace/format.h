@@ -90,7 +90,7 @@ enum trace_loss {
 /* Bits of header.events: what happened to the recording as a whole. */
 #define TRACE_EVENT_SIZE_CAP	1u	/* max_size reached: statistics only from there on */
 #define TRACE_EVENT_NO_SPACE	2u	/* the disk was full */
-#define TRACE_EVENT_NO_FILE	4u	/* the descriptor was lost and the path did not open */
+#define TRACE_EVENT_NO_FILE	4u	/* no way to the file: lost and not opened, or seccomp */
 
 struct trace_header {
 	struct trace_block block;
