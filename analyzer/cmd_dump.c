@@ -234,6 +234,9 @@ static void dump_slots(struct dump *dump)
 		if (s->wait_node)
 			printf(" waits node %u since %" PRIu64, s->wait_node,
 			       reader_time_ns(dump->reader, s->wait_since));
+		if (s->wait_thread)
+			printf(" waits end of thread %u since %" PRIu64, s->wait_thread,
+			       reader_time_ns(dump->reader, s->wait_since));
 		putchar('\n');
 	}
 }

@@ -269,7 +269,7 @@ static void print_info(const struct info *info)
 	if (h->events & TRACE_EVENT_NO_SPACE)
 		print_fact("note", "the disk was full");
 	if (h->events & TRACE_EVENT_NO_FILE)
-		print_fact("note", "the program closed the trace's descriptor");
+		print_fact("note", "the file was lost: closed, removed, or behind a seccomp filter");
 	print_losses(info->reader);
 	print_damages(info);
 }

@@ -41,7 +41,7 @@ static void write_quoted(FILE *out, const char *text)
 			fputs("\\ufffd", out);
 		else if (code == '"' || code == '\\')
 			fprintf(out, "\\%c", (int)code);
-		else if (code < 0x20 || code == 0x7f)
+		else if (utf8_is_hostile(code))
 			fprintf(out, "\\u%04x", (unsigned)code);
 		else
 			fwrite(text, 1, length, out);

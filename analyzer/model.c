@@ -338,7 +338,7 @@ static int open_symbols(struct process *process)
 	}
 	if (err != -ENOMEM && same_host(reader_header(reader))) {
 		snprintf(path, sizeof(path), "/tmp/perf-%u.map", reader_header(reader)->pid);
-		err = symbols_set_perf_map(process->symbols, path);
+		err = symbols_set_perf_map(process->symbols, path, reader_header(reader)->uid);
 	}
 	return err == -ENOMEM ? err : 0;
 }

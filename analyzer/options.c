@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_CODE 256 /* getopt's value of row i is ROW_CODE + i, out of the way of letters */
+#define ROW_CODE  256 /* getopt's value of row i is ROW_CODE + i, out of the way of letters */
 #define HELP_CODE (ROW_CODE - 1)
-#define WORD_MAX 32
+#define WORD_MAX  32
 
 struct nearest nearest_begin(const char *word)
 {
@@ -69,13 +69,15 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 
 int options_usage_error(const struct options *options, const char *format, ...)
 {
+	char message[512], escaped[4 * sizeof(message)];
 	va_list args;
 
 	va_start(args, format);
-	fprintf(stderr, "lockprof %s: ", options->command);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\nTry 'lockprof %s --help'.\n", options->command);
+	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
+	output_escape(escaped, sizeof(escaped), message);
+	fprintf(stderr, "lockprof %s: %s\n", options->command, escaped);
+	fprintf(stderr, "Try 'lockprof %s --help'.\n", options->command);
 	return 2;
 }
 
@@ -212,8 +214,8 @@ static int reject_unknown(const struct options *options, char *const *argv, int 
 	for (size_t i = 0; i < options->nr_rows; i++)
 		nearest_offer(&nearest, options->rows[i].name);
 	if (nearest.best)
-		return options_usage_error(options, "unknown option --%s; did you mean --%s?",
-					   name, nearest.best);
+		return options_usage_error(options, "unknown option --%s; did you mean --%s?", name,
+					   nearest.best);
 	return options_usage_error(options, "unknown or ambiguous option --%s", name);
 }
 
@@ -253,9 +255,9 @@ static void translate(const struct options *options, struct option *longs, char 
 	for (size_t i = 0; i < options->nr_rows; i++) {
 		const struct option_row *row = &options->rows[i];
 
-		longs[i] = (struct option){ row->name,
-					    row->argument ? required_argument : no_argument, NULL,
-					    ROW_CODE + (int)i };
+		longs[i] =
+			(struct option){ row->name, row->argument ? required_argument : no_argument,
+					 NULL, ROW_CODE + (int)i };
 		if (row->letter) {
 			*letters++ = row->letter;
 			if (row->argument)

@@ -15,6 +15,7 @@
 #include "output.h"
 #include "utf8.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 const char *const output_color_words[] = { "auto", "always", "never", NULL };
 
 #define DEFAULT_WIDTH 80
-#define NARROWEST 40
+#define NARROWEST     40
 
 static struct {
 	bool terminal;
@@ -71,9 +72,10 @@ size_t output_width(void)
 const char *output_face_begin(enum output_face face)
 {
 	static const char *const begin[] = {
-		[OUTPUT_PLAIN] = "",	      [OUTPUT_BOLD] = "\033[1m",   [OUTPUT_DIM] = "\033[2m",
-		[OUTPUT_RED] = "\033[31m",    [OUTPUT_YELLOW] = "\033[33m",
-		[OUTPUT_GREEN] = "\033[32m",  [OUTPUT_CYAN] = "\033[36m",
+		[OUTPUT_PLAIN] = "",	      [OUTPUT_BOLD] = "\033[1m",
+		[OUTPUT_DIM] = "\033[2m",     [OUTPUT_RED] = "\033[31m",
+		[OUTPUT_YELLOW] = "\033[33m", [OUTPUT_GREEN] = "\033[32m",
+		[OUTPUT_CYAN] = "\033[36m",
 	};
 
 	return output.color ? begin[face] : "";
@@ -132,25 +134,6 @@ void output_pager_end(void)
 	output.pager = 0;
 }
 
-void output_error(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	va_start(args, format);
-	fputs("lockprof: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
-
-/* C0, DEL, C1, and the marks that reorder or hide the text around them. */
-static bool is_hostile(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029 ||
-	       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-}
-
 static void put_byte(char *to, size_t size, size_t *at, char byte)
 {
 	if (*at + 1 < size)
@@ -175,7 +158,7 @@ size_t output_escape(char *to, size_t size, const char *text)
 	while (left > 0) {
 		uint32_t code = 0;
 		size_t length = utf8_decode(text, left, &code);
-		bool escaped = length == 0 || is_hostile(code);
+		bool escaped = length == 0 || utf8_is_hostile(code);
 
 		if (length == 0)
 			length = 1;
@@ -191,6 +174,20 @@ size_t output_escape(char *to, size_t size, const char *text)
 	if (size > 0)
 		to[at < size ? at : size - 1] = '\0';
 	return at;
+}
+
+/* A message may hold names out of a trace, and paths out of a foreign folder. */
+void output_error(const char *format, ...)
+{
+	char message[PATH_MAX + 256], escaped[4 * sizeof(message)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	output_escape(escaped, sizeof(escaped), message);
+	fflush(stdout);
+	fprintf(stderr, "lockprof: %s\n", escaped);
 }
 
 struct unit {
@@ -210,7 +207,10 @@ static const char *format_unit(char *buf, double value, const struct unit *units
 	while (i + 1 < nr && scaled >= (i == 0 ? 1000 : 999.5))
 		scaled = value / units[++i].factor;
 	snprintf(buf, OUTPUT_NUMBER, "%.*f%s",
-		 i == 0 || scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2, scaled, units[i].name);
+		 i == 0 || scaled >= 99.95 ? 0
+		 : scaled >= 9.995	   ? 1
+					   : 2,
+		 scaled, units[i].name);
 	return buf;
 }
 
@@ -220,7 +220,7 @@ static const char *format_unit(char *buf, double value, const struct unit *units
 const char *output_time(char buf[OUTPUT_NUMBER], uint64_t ns)
 {
 	static const struct unit units[] = {
-		{ 1, " ns" }, { 1e3, " us" },	 { 1e6, " ms" },
+		{ 1, " ns" },  { 1e3, " us" },	 { 1e6, " ms" },
 		{ 1e9, " s" }, { 60e9, " min" }, { 3600e9, " h" },
 	};
 
@@ -230,7 +230,7 @@ const char *output_time(char buf[OUTPUT_NUMBER], uint64_t ns)
 const char *output_size(char buf[OUTPUT_NUMBER], uint64_t bytes)
 {
 	static const struct unit units[] = {
-		{ 1, " B" },	      { 0x1p10, " KiB" }, { 0x1p20, " MiB" },
+		{ 1, " B" },	    { 0x1p10, " KiB" }, { 0x1p20, " MiB" },
 		{ 0x1p30, " GiB" }, { 0x1p40, " TiB" }, { 0x1p50, " PiB" },
 	};
 

@@ -2,6 +2,8 @@
 /*
  * /tmp/perf-PID.map, in which JIT compilers (V8, Java agents, .NET, LuaJIT, CPython) tell their
  * code: lines of "START SIZE name", both numbers hexadecimal, the name to the end of the line.
+ * Anybody can put a file of that name into /tmp: it counts when it is a regular file of the
+ * process's user, or of root, and no link. One too large to be true is not read.
  *
  * Written by a live process, so the last line may be torn and others may be rubbish: what does
  * not parse is skipped. Code that is compiled again at the same place appears again further down,
@@ -17,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { MAX_BYTES = 1 << 28 };
 
 /* One hexadecimal number and the blanks behind it; strtoull alone would take "-1". */
 static bool parse_hex(const char **text, uint64_t *value)
@@ -54,17 +58,24 @@ static int add_line(struct perfmap *map, const char *line, uint32_t number)
 	return err;
 }
 
-static FILE *open_regular(const char *path)
+static bool is_trusted(int fd, uint32_t uid)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && (st.st_uid == uid || st.st_uid == 0) &&
+	       st.st_size <= MAX_BYTES;
+}
+
+static FILE *open_trusted(const char *path, uint32_t uid)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	FILE *file;
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (!is_trusted(fd, uid)) {
 		close(fd);
-		errno = EINVAL;
+		errno = EPERM;
 		return NULL;
 	}
 	file = fdopen(fd, "r");
@@ -73,9 +84,9 @@ static FILE *open_regular(const char *path)
 	return file;
 }
 
-int perfmap_read(struct perfmap *map, const char *path)
+int perfmap_read(struct perfmap *map, const char *path, uint32_t uid)
 {
-	FILE *file = open_regular(path);
+	FILE *file = open_trusted(path, uid);
 	char *line = NULL;
 	size_t capacity = 0;
 	uint32_t number = 0;

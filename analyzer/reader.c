@@ -2,21 +2,16 @@
 /*
  * reader.c: opens a trace, checks its header, and hands out what the other parts found
  *
- * The file is mapped read-only and never grows under us: its size is taken once. (A file that is
- * cut while it is mapped ends in SIGBUS; nothing that writes traces ever shortens one.)
+ * The file is mapped read-only (reader_map.c) and never grows under us: its size is taken once.
  *
  * The header is trusted only for what nothing else can tell: facts of the process and the clock.
  * Its number of blocks is a hint, since a program may be killed while it makes room.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "reader_internal.h"
 
@@ -189,58 +184,27 @@ static void header_repair(struct reader *reader)
 
 /* ---- open and close ---- */
 
-static int map_file(struct reader *reader, int fd, char *error, size_t size)
+/*
+ * Whoever is killed may have counted a block that it had no time to make: each thread one, also
+ * those that had no slot yet. Of an orderly end, that is all threads but the one that ended it.
+ */
+static uint64_t blocks_under_way(const struct reader *reader)
 {
-	struct stat st;
-	void *map;
-	int err = 0;
+	uint64_t given = reader->header.nr_threads, known = reader_max_thread(reader);
+	uint64_t threads = reader_nr_slots(reader) + (given > known ? given - known : 0);
 
-	if (fstat(fd, &st) < 0)
-		err = -errno;
-	else if (S_ISDIR(st.st_mode))
-		err = -EISDIR;
-	if (!err && st.st_size < (off_t)sizeof(struct trace_header)) {
-		snprintf(error, size, "%s: byte %lld: the file ends inside its header, %s",
-			 reader->path, (long long)st.st_size,
-			 st.st_size ? "not a lockprof trace or a cut one" : "it is empty");
-		return -ENODATA;
-	}
-	map = err ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		err = err ? err : -errno;
-		snprintf(error, size, "%s: %s", reader->path, strerror(-err));
-		return err;
-	}
-	reader->map = map;
-	reader->bytes = (uint64_t)st.st_size;
-	reader->inode = st.st_ino;
-	reader->nr_blocks = (reader->bytes + TRACE_BLOCK_SIZE - 1) / TRACE_BLOCK_SIZE;
-	return 0;
+	if (reader->header.end == TRACE_END_EXIT)
+		return threads ? threads - 1 : 0;
+	return threads ? threads : 1;
 }
 
-static int open_and_map(struct reader *reader, char *error, size_t size)
-{
-	int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int err = -errno;
-
-	if (fd < 0) {
-		snprintf(error, size, "%s: %s", reader->path, strerror(-err));
-		return err;
-	}
-	err = map_file(reader, fd, error, size);
-	close(fd);
-	return err;
-}
-
-/* A killed program may have counted one block that it had no time to make. */
 static void size_check(struct reader *reader)
 {
 	const struct trace_header *h = &reader->header;
-	uint64_t slack = h->end == TRACE_END_RUNNING;
 
 	if (reader->live || h->events & (TRACE_EVENT_NO_SPACE | TRACE_EVENT_NO_FILE))
 		return;
-	if (reader->nr_blocks + slack < h->nr_blocks)
+	if (reader->nr_blocks + blocks_under_way(reader) < h->nr_blocks)
 		reader_damaged(reader, reader->bytes, "the file ends here, %llu blocks are missing",
 			       (unsigned long long)(h->nr_blocks - reader->nr_blocks));
 }
@@ -270,10 +234,11 @@ int reader_open(struct reader **opened, const char *path, char *error, size_t er
 
 	if (!reader)
 		goto out;
+	reader->fd = -1;
 	reader->path = strdup(path);
 	if (!reader->path)
 		goto out;
-	err = open_and_map(reader, error, error_size);
+	err = reader_map(reader, error, error_size);
 	if (err)
 		goto out_said;
 	memcpy(&reader->header, reader->map, sizeof(reader->header));
@@ -315,8 +280,7 @@ void reader_close(struct reader *reader)
 	free(reader->node.record);
 	free(reader->stack.record);
 	free(reader->module.record);
-	if (reader->map)
-		munmap((void *)(uintptr_t)reader->map, (size_t)reader->bytes);
+	reader_unmap(reader);
 	free(reader->path);
 	free(reader);
 }
@@ -390,10 +354,11 @@ const struct trace_slot *reader_slot(const struct reader *reader, size_t i)
 
 size_t reader_nr_damages(const struct reader *reader)
 {
-	return reader->damages.nr;
+	return reader->damages.nr + (reader->cut.offset != 0);
 }
 
 const struct reader_damage *reader_damage(const struct reader *reader, size_t i)
 {
-	return (const struct reader_damage *)reader->damages.item + i;
+	return i < reader->damages.nr ? (const struct reader_damage *)reader->damages.item + i
+				      : &reader->cut;
 }

@@ -389,7 +389,7 @@ static int walk_slots(struct reader *reader)
 {
 	int err = 0;
 
-	for (uint64_t i = 1; !err && i < reader->nr_blocks; i++) {
+	for (uint64_t i = 1; !err && i < reader->nr_blocks; i = reader_next_block(reader, i)) {
 		uint32_t type = block_type(reader, i);
 
 		if (type == TRACE_BLOCK_SLOT)
@@ -403,13 +403,15 @@ static int walk_slots(struct reader *reader)
 
 static int walk_others(struct reader *reader, struct reader_vector *refs)
 {
+	uint64_t next;
 	int err = 0;
 
-	for (uint64_t i = 1; !err && i < reader->nr_blocks; i++) {
+	for (uint64_t i = 1; !err && i < reader->nr_blocks; i = next) {
 		uint32_t type = block_type(reader, i);
 
+		next = reader_next_block(reader, i);
 		if (type <= TRACE_BLOCK_RECORDS)
-			reader->nr_of_type[type]++;
+			reader->nr_of_type[type] += next - i;
 		switch (type) {
 		case TRACE_BLOCK_SLOT:
 			break;

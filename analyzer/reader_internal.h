@@ -3,6 +3,7 @@
  * reader_internal.h: what the parts of the reader share
  *
  *	reader.c		opens, checks the header, hands out
+ *	reader_map.c		the file in memory
  *	reader_blocks.c		walks the blocks: slots, chunks of events, streams
  *	reader_records.c	walks the records: dictionary and statistics
  *	reader_references.c	repairs what records say about each other
@@ -40,8 +41,11 @@ struct reader_clock {
 
 struct reader {
 	char *path;
+	int fd;
 	const unsigned char *map;
-	uint64_t bytes; /* of the file when it was opened */
+	struct reader *next_mapped; /* for the handler of SIGBUS */
+	struct reader_damage cut;   /* its offset is 0 as long as the file is whole */
+	uint64_t bytes;		    /* of the file when it was opened */
 	uint64_t inode;
 	uint64_t nr_blocks;			      /* in these, a cut one included */
 	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1]; /* 0: never written */
@@ -85,6 +89,12 @@ void reader_damaged(struct reader *reader, uint64_t offset, const char *format, 
 uint32_t reader_block_bytes(const struct reader *reader, uint64_t number);
 /* Moves end_ticks there when it is later, unless the header knows the end. */
 void reader_seen(struct reader *reader, uint64_t ticks);
+
+/* Opens reader->path into fd and map. 0 or -errno, with a line in `error`. */
+int reader_map(struct reader *reader, char *error, size_t size);
+void reader_unmap(struct reader *reader);
+/* The block behind this one; behind the hole, when this one is the first of a hole. */
+uint64_t reader_next_block(const struct reader *reader, uint64_t number);
 
 /* Each returns 0 or -ENOMEM; everything else that goes wrong is damage. */
 int reader_read_blocks(struct reader *reader);

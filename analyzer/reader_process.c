@@ -83,7 +83,7 @@ int reader_set_exit(const char *path, int wait_status)
 
 	if (!WIFEXITED(wait_status) && !WIFSIGNALED(wait_status))
 		return -EINVAL;
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	if (WIFEXITED(wait_status))

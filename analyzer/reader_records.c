@@ -6,8 +6,9 @@
  * dictionary is copied, so that texts can be terminated and references repaired. STAT and HIST stay
  * in the map: in profile mode they are most of the file.
  *
- * Ids count from 1 and may have holes, so tables are arrays. A damaged id cannot ask for more
- * memory than the RECORDS blocks of the file could describe: every record takes at least 8 bytes.
+ * Ids count from 1 and have few holes, so tables are arrays. A damaged id cannot ask for more
+ * memory than the RECORDS blocks of the file could describe: each record takes at least its type's
+ * size.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@
 
 #include "../trace/hist.h"
 #include "reader_internal.h"
+
+/* Threads that got no record have ids, too: so many more than records fit are believed. */
+#define IDS_MISSING 4096
 
 /* A record on its way in: checked for size, not yet for content. */
 struct incoming {
@@ -129,8 +133,9 @@ static bool id_is_new(struct reader *reader, const struct incoming *in,
 		      const struct reader_table *table)
 {
 	const char *name = record_kind[in->type].name;
+	uint64_t most = reader->records_bytes / record_kind[in->type].bytes + IDS_MISSING;
 
-	if (!in->id || in->id > reader->records_bytes / sizeof(struct trace_record))
+	if (!in->id || in->id > most)
 		reader_damaged(reader, in->offset, "%s %u: impossible number, skipped", name,
 			       in->id);
 	else if (reader_table_has(table, in->id))

@@ -79,7 +79,7 @@ static const struct {
 	{ TRACE_EVENT_SIZE_CAP, "reached its size limit: from there on statistics only, so part of "
 				"the waiting could not be charged to a holder" },
 	{ TRACE_EVENT_NO_SPACE, "met a full disk" },
-	{ TRACE_EVENT_NO_FILE, "lost its file (the program closed it, or it was removed)" },
+	{ TRACE_EVENT_NO_FILE, "lost its file (closed, removed, or behind a seccomp filter)" },
 };
 
 static int print_events(const struct report *report, const struct process *process, FILE *out)

@@ -34,6 +34,7 @@ struct symbols {
 	struct debug_files debug_files;
 	struct demangler demangler;
 	char *perf_map_path;
+	uint32_t perf_map_uid;
 	struct perfmap perf_map;
 	struct answer *slots;
 	size_t nr_answers, nr_slots;
@@ -101,7 +102,7 @@ int symbols_add_module(struct symbols *s, unsigned id, const char *path,
 	return 0;
 }
 
-int symbols_set_perf_map(struct symbols *s, const char *path)
+int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid)
 {
 	char *copy = strdup(path);
 
@@ -109,6 +110,7 @@ int symbols_set_perf_map(struct symbols *s, const char *path)
 		return -ENOMEM;
 	free(s->perf_map_path);
 	s->perf_map_path = copy;
+	s->perf_map_uid = uid;
 	return 0;
 }
 
@@ -172,7 +174,7 @@ static void fill_slot(struct symbols *s, struct answer *slot, const struct answe
 static void jit_code(struct symbols *s, uint64_t pc, struct frame *frame)
 {
 	if (s->perf_map_path) {
-		perfmap_read(&s->perf_map, s->perf_map_path);
+		perfmap_read(&s->perf_map, s->perf_map_path, s->perf_map_uid);
 		free(s->perf_map_path);
 		s->perf_map_path = NULL;
 	}
@@ -206,7 +208,8 @@ static size_t find_code(struct symbols *s, const struct answer *asked, struct fr
 size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_return_address,
 		    const struct frame **frames)
 {
-	struct answer asked = { .address = address, .id = id,
+	struct answer asked = { .address = address,
+				.id = id,
 				.question = is_return_address ? ASK_RETURN : ASK_PC };
 	struct answer *slot = get_slot(s, &asked);
 	struct frame found[MAX_FRAMES];

@@ -20,10 +20,10 @@ struct symbols;
 struct frame {
 	const char *function; /* demangled, without parameters; NULL: unknown */
 	const char *file;     /* as in the line table, may be relative; NULL: unknown */
-	int line;             /* 0: unknown */
+	int line;	      /* 0: unknown */
 	const char *module;   /* path as given; "[jit]": found in the perf map; "[anon]": nowhere */
 	uint64_t offset;      /* the address asked for: in the module, or the pc itself for id 0 */
-	bool inlined;         /* inlined into the next frame */
+	bool inlined;	      /* inlined into the next frame */
 };
 
 /* NULL: out of memory. */
@@ -38,8 +38,11 @@ void symbols_free(struct symbols *s);
 int symbols_add_module(struct symbols *s, unsigned id, const char *path,
 		       const unsigned char *build_id, size_t build_id_len);
 
-/* Names for code that no file holds (id 0): /tmp/perf-PID.map. Read at the first question. */
-int symbols_set_perf_map(struct symbols *s, const char *path);
+/*
+ * Names for code that no file holds (id 0): /tmp/perf-PID.map, when it belongs to UID, the
+ * process's user, or to root. Read at the first question.
+ */
+int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid);
 
 /*
  * The frames at ADDRESS, which is pc - load bias, the ELF virtual address in module ID, or the pc

@@ -76,13 +76,14 @@ bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t
 }
 
 /* The state page says what the thread waits for; survives a kill. */
-static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner)
+static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner, bool bounded)
 {
 	struct trace_slot *slot = a->thread->slot;
 
 	slot->wait_since = a->began;
 	slot->wait_stack = stack;
 	slot->wait_owner = owner;
+	slot->wait_flags = bounded ? TRACE_WAIT_BOUNDED : 0;
 	barrier();
 	slot->wait_node = a->node;
 }
@@ -99,15 +100,16 @@ void attempt_blocked(struct attempt *a, uint32_t owner)
 		lock_set_flag(lock, TRACE_LOCK_CONTENDED);
 	value[0] = stack_take(t);
 	value[1] = owner;
-	state_waits(a, (uint32_t)value[0], owner);
+	state_waits(a, (uint32_t)value[0], owner,
+		    (a->kind_mode & TRACE_HOW_MASK) == TRACE_HOW_TIMED);
 	ring_event(t, TRACE_EV_WAIT_BEGIN, a->node, a->began, value);
 	thread_leave(t);
 }
 
-void attempt_waits(struct attempt *a)
+void attempt_waits(struct attempt *a, bool bounded)
 {
 	a->began = clock_ticks();
-	state_waits(a, 0, 0);
+	state_waits(a, 0, 0, bounded);
 	thread_leave(a->thread);
 }
 

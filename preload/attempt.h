@@ -43,8 +43,11 @@ bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t
  */
 void attempt_blocked(struct attempt *a, uint32_t owner);
 
-/* As attempt_blocked() for what is no contention (conditions, barriers, futexes, ...). */
-void attempt_waits(struct attempt *a);
+/*
+ * As attempt_blocked() for what is no contention (conditions, barriers, futexes, ...). bounded: it
+ * has a deadline.
+ */
+void attempt_waits(struct attempt *a, bool bounded);
 
 /*
  * Back from the real call: the shim is at work again. The functions below call it themselves.

@@ -38,7 +38,7 @@ int pthread_barrier_wait(pthread_barrier_t *b)
 
 	if (!attempt_begin(&a, b, CALLER(), KIND_MODE(TRACE_KIND_BARRIER, TRACE_HOW_WAIT)))
 		return real_pthread_barrier_wait(b);
-	attempt_waits(&a);
+	attempt_waits(&a, false);
 	err = real_pthread_barrier_wait(b);
 	attempt_waited(&a, TRACE_EV_BARRIER, err == PTHREAD_BARRIER_SERIAL_THREAD, 0);
 	return err;

@@ -91,7 +91,7 @@ static int cond_wait(pthread_cond_t *c, pthread_mutex_t *m, uintptr_t site, uint
 	cond_release_mutex(&w);
 	if (!attempt_begin(&w.wait, c, site, kind_mode))
 		return cond_block(c, m, deadline, clocked);
-	attempt_waits(&w.wait);
+	attempt_waits(&w.wait, deadline.until != NULL);
 	w.err = cond_block(c, m, deadline, clocked);
 	return w.err;
 }

@@ -218,7 +218,21 @@ struct join {
 	int err;
 };
 
-static void join_begin(struct join *join, pthread_t handle)
+enum join_how { JOIN_TRY, JOIN_TIMED, JOIN_FOR_GOOD };
+
+/* The state page says whose end the thread waits for; survives a kill. */
+static void join_waits(const struct join *join, bool bounded)
+{
+	struct trace_slot *slot = join->thread->slot;
+
+	slot->wait_since = join->began;
+	slot->wait_stack = (uint32_t)join->stack;
+	slot->wait_flags = bounded ? TRACE_WAIT_BOUNDED : 0;
+	barrier();
+	slot->wait_thread = join->target ? join->target : TRACE_THREAD_UNKNOWN;
+}
+
+static void join_begin(struct join *join, pthread_t handle, enum join_how how)
 {
 	struct thread *t = thread_enter();
 
@@ -228,6 +242,8 @@ static void join_begin(struct join *join, pthread_t handle)
 	join->target = thread_id_of(handle);
 	join->began = clock_ticks();
 	join->stack = stack_take(t);
+	if (how != JOIN_TRY)
+		join_waits(join, how == JOIN_TIMED);
 	thread_leave(t);
 }
 
@@ -239,6 +255,7 @@ static void join_end(struct join *join)
 
 	if (!t)
 		return;
+	t->slot->wait_thread = 0;
 	if (join->err != EBUSY)
 		ring_event(t, TRACE_EV_JOIN, join->target, now, value);
 	thread_leave(t);
@@ -249,7 +266,7 @@ int pthread_join(pthread_t handle, void **result)
 	struct join join __attribute__((cleanup(join_end)));
 
 	hooks_ready();
-	join_begin(&join, handle);
+	join_begin(&join, handle, JOIN_FOR_GOOD);
 	return join.err = real_pthread_join(handle, result);
 }
 
@@ -258,7 +275,7 @@ int pthread_tryjoin_np(pthread_t handle, void **result)
 	struct join join __attribute__((cleanup(join_end)));
 
 	hooks_ready();
-	join_begin(&join, handle);
+	join_begin(&join, handle, JOIN_TRY);
 	return join.err = real_pthread_tryjoin_np(handle, result);
 }
 
@@ -267,7 +284,7 @@ int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec 
 	struct join join __attribute__((cleanup(join_end)));
 
 	hooks_ready();
-	join_begin(&join, handle);
+	join_begin(&join, handle, JOIN_TIMED);
 	return join.err = real_pthread_timedjoin_np(handle, result, until);
 }
 
@@ -277,7 +294,7 @@ int pthread_clockjoin_np(pthread_t handle, void **result, clockid_t clock,
 	struct join join __attribute__((cleanup(join_end)));
 
 	hooks_ready();
-	join_begin(&join, handle);
+	join_begin(&join, handle, JOIN_TIMED);
 	return join.err = real_pthread_clockjoin_np(handle, result, clock, until);
 }
 
@@ -287,7 +304,7 @@ int thrd_join(thrd_t handle, int *result)
 	int outcome;
 
 	hooks_ready();
-	join_begin(&join, (pthread_t)handle);
+	join_begin(&join, (pthread_t)handle, JOIN_FOR_GOOD);
 	outcome = real_thrd_join(handle, result);
 	join.err = outcome == thrd_success ? 0 : EINVAL;
 	return outcome;

@@ -13,7 +13,7 @@
 #include "records.h"
 #include "sys.h"
 
-enum { FD_HIGH = 1000, NAMES_MAX = 1000, PATH_BYTES = 4096 };
+enum { FD_HIGH = 1000, NAMES_MAX = 1000, PATH_BYTES = 4096, SET_ASIDE = 48 };
 
 struct trace_header *trace_header;
 
@@ -24,11 +24,21 @@ static struct {
 	ino_t inode;
 } file;
 static int file_fd = -1;	/* atomic: reopened by whoever finds it gone; never below FD_HIGH */
-static uint32_t *file_made;	/* 1 in memory that a forked child finds zeroed */
+
+/* In memory that a forked child finds zeroed. */
+static struct made {
+	uint32_t is_made;
+	uint32_t nr_aside;	/* blocks set aside and not taken yet */
+	uint32_t has_aside;
+	struct aside {
+		struct trace_block *block;
+		uint32_t number;
+	} aside[SET_ASIDE];
+} *file_made;
 
 bool file_is_ours(void)
 {
-	return file_made && *file_made;
+	return file_made && file_made->is_made;
 }
 
 void file_loss(enum trace_loss what, uint64_t n)
@@ -72,6 +82,17 @@ static void fd_put(int fd)
 		sys_close(fd);
 }
 
+/* Where the limit leaves one number only, another thread may be using it just now. */
+static int reopen(void)
+{
+	int fd, tries = 100;
+
+	do
+		fd = sys_open(file.path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+	while (fd == -EMFILE && --tries && !sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0));
+	return fd;
+}
+
 /* The trace's descriptor, reopened if the application took it away; -1 when that fails. */
 static int fd_get(void)
 {
@@ -79,7 +100,7 @@ static int fd_get(void)
 
 	if (fd_is_ours(fd))
 		return fd;
-	fd = sys_open(file.path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+	fd = reopen();
 	if (fd >= 0)
 		fd = fd_move_high(fd);
 	if (fd >= 0 && !fd_is_ours(fd)) {
@@ -138,7 +159,7 @@ static void *map_block(int fd, uint64_t offset)
 	return sys_failed(p) ? NULL : p;
 }
 
-void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number)
+static struct trace_block *new_block(uint32_t *number)
 {
 	int fd = fd_get();
 	struct trace_block *block;
@@ -148,6 +169,40 @@ void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number
 	*number = __atomic_fetch_add(&trace_header->nr_blocks, 1, __ATOMIC_RELAXED);
 	block = map_block(fd, (uint64_t)*number * TRACE_BLOCK_SIZE);
 	fd_put(fd);
+	return block;
+}
+
+void file_set_aside(void)
+{
+	struct aside *all = file_made->aside;
+	uint32_t n = 0;
+
+	if (__atomic_exchange_n(&file_made->has_aside, 1, __ATOMIC_ACQUIRE))
+		return;
+	while (n < SET_ASIDE && (all[n].block = new_block(&all[n].number)))
+		n++;
+	__atomic_store_n(&file_made->nr_aside, n, __ATOMIC_RELEASE);
+}
+
+static struct trace_block *take_aside(uint32_t *number)
+{
+	uint32_t n = __atomic_load_n(&file_made->nr_aside, __ATOMIC_ACQUIRE);
+
+	while (n && !__atomic_compare_exchange_n(&file_made->nr_aside, &n, n - 1, true,
+						 __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+		;
+	if (!n)
+		return NULL;
+	*number = file_made->aside[n - 1].number;
+	return file_made->aside[n - 1].block;
+}
+
+void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number)
+{
+	struct trace_block *block = new_block(number);
+
+	if (!block)
+		block = take_aside(number);
 	if (!block)
 		return NULL;
 	block->type = (uint16_t)type;
@@ -236,7 +291,7 @@ int file_create(const char *path, bool path_has_pid)
 	int fd;
 
 	if (!file_made)
-		file_made = records_pages(4096);
+		file_made = records_pages(sizeof(*file_made));
 	if (!file_made)
 		return -ENOMEM;
 	fd = open_new(path, path_has_pid);
@@ -246,6 +301,8 @@ int file_create(const char *path, bool path_has_pid)
 		sys_close(fd);
 		return -EIO;
 	}
+	if ((st.st_mode & 0600) != 0600)	/* the umask took its owner's rights */
+		sys_fchmod(fd, 0600);
 	file.device = st.st_dev;
 	file.inode = st.st_ino;
 	header = map_block(fd, 0);
@@ -255,7 +312,7 @@ int file_create(const char *path, bool path_has_pid)
 		return -ENOSPC;
 	}
 	header->nr_blocks = 1;
-	*file_made = 1;
+	file_made->is_made = 1;
 	fd_put(fd);
 	trace_header = header;
 	return 0;

@@ -33,6 +33,9 @@ void file_forget(void);
  */
 void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number);
 
+/* Makes blocks for the time when none can be had any more; once. */
+void file_set_aside(void);
+
 /* Writes an EVENTS block: head and `length` bytes. False: not written, nothing lost. */
 bool file_write_events(struct trace_block *head, const void *bytes);
 

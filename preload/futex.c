@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * futex.c: libc's syscall(), for SYS_futex only
+ * futex.c: libc's syscall(), for SYS_futex (and SYS_seccomp: seccomp.c) only
  *
  * Rust's std, C++20 semaphores, latches and atomic waits, GLib, Qt and absl wait in the kernel
  * without the pthread functions. Their waits and wakes are recorded by address. Who holds what
@@ -21,9 +21,8 @@
 
 INTERPOSE(syscall);
 
-long syscall_resolve(long nr, long a, long b, long c, long d, long e, long f);
-/* For the assembly below: real_syscall once it is known. */
-__attribute__((visibility("hidden"))) __typeof__(&syscall_resolve) syscall_next = syscall_resolve;
+static long syscall_resolve(long nr, long a, long b, long c, long d, long e, long f);
+syscall_function syscall_next = syscall_resolve;
 
 #if defined(__x86_64__)
 __asm__(".text\n"
@@ -33,10 +32,12 @@ __asm__(".text\n"
 	"	.cfi_startproc\n"
 	"	cmpq	$202, %rdi\n"	/* SYS_futex */
 	"	je	syscall_futex_entry\n"
+	"	cmpq	$317, %rdi\n"	/* SYS_seccomp */
+	"	je	syscall_seccomp\n"
 	"	jmp	*syscall_next(%rip)\n"
 	"	.cfi_endproc\n"
 	".size syscall, . - syscall\n");
-_Static_assert(SYS_futex == 202, "number in the assembly");
+_Static_assert(SYS_futex == 202 && SYS_seccomp == 317, "numbers in the assembly");
 #else
 __asm__(".text\n"
 	".globl syscall\n"
@@ -45,19 +46,21 @@ __asm__(".text\n"
 	"	.cfi_startproc\n"
 	"	cmp	x0, #98\n"	/* SYS_futex */
 	"	b.eq	syscall_futex_entry\n"
+	"	cmp	x0, #277\n"	/* SYS_seccomp */
+	"	b.eq	syscall_seccomp\n"
 	"	adrp	x16, syscall_next\n"
 	"	ldr	x16, [x16, #:lo12:syscall_next]\n"
 	"	br	x16\n"
 	"	.cfi_endproc\n"
 	".size syscall, . - syscall\n");
-_Static_assert(SYS_futex == 98, "number in the assembly");
+_Static_assert(SYS_futex == 98 && SYS_seccomp == 277, "numbers in the assembly");
 #endif
 
 /* Only until the first call is over; SYS_vfork and the like come this way once at most. */
-long syscall_resolve(long nr, long a, long b, long c, long d, long e, long f)
+static long syscall_resolve(long nr, long a, long b, long c, long d, long e, long f)
 {
 	hooks_ready();
-	syscall_next = (__typeof__(syscall_next))real_syscall;
+	syscall_next = (syscall_function)real_syscall;
 	return syscall_next(nr, a, b, c, d, e, f);
 }
 
@@ -69,7 +72,7 @@ static long futex_wait(const long *arg, uintptr_t site)
 
 	if (!attempt_begin(&a, (const void *)arg[0], site, FUTEX(WAIT)))
 		return real_syscall(SYS_futex, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
-	attempt_waits(&a);
+	attempt_waits(&a, arg[3] != 0);
 	result = real_syscall(SYS_futex, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 	err = result < 0 ? errno : 0;
 	attempt_waited(&a, TRACE_EV_FUTEX_WAIT, (uint64_t)err, 0);

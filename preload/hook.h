@@ -49,6 +49,10 @@ static inline void hooks_ready(void)
 		hooks_resolve();
 }
 
+/* libc's syscall() behind ours, which is assembly (futex.c). */
+typedef long (*syscall_function)(long nr, long a, long b, long c, long d, long e, long f);
+extern syscall_function syscall_next __attribute__((visibility("hidden")));
+
 #define CALLER() ((uintptr_t)__builtin_return_address(0))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -56,7 +56,7 @@ static int once_call(pthread_once_t *control, void (*routine)(void), uintptr_t s
 	once_now = &once;
 	if (attempt_begin(&once.attempt, control, site,
 			  KIND_MODE(TRACE_KIND_ONCE, TRACE_HOW_WAIT)))
-		attempt_waits(&once.attempt);
+		attempt_waits(&once.attempt, false);
 	return real_pthread_once(control, once_run);
 }
 

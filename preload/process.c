@@ -147,7 +147,7 @@ void process_calibrate(void)
 static void process_end(int status, void *unused)
 {
 	(void)unused;
-	if (!file_is_ours())
+	if (!file_is_ours() || !thread_has_clock())
 		return;
 	process_calibrate();
 	trace_header->end_value = status;

@@ -25,13 +25,35 @@ struct arena records = {
 /* block << 17 | bytes used of it; moved on by compare-and-swap only. 0: no block yet. */
 static uint64_t cursor;
 
+static struct {
+	unsigned char *pages;
+	size_t used;
+} aside;
+enum { ASIDE_BYTES = 8 << 20 };	/* of addresses; of memory what is touched */
+
+void records_set_aside(void)
+{
+	if (!aside.pages)
+		aside.pages = records_pages(ASIDE_BYTES);
+}
+
+static void *take_aside(size_t bytes)
+{
+	size_t from;
+
+	if (!aside.pages)
+		return NULL;
+	from = __atomic_fetch_add(&aside.used, (bytes + 63) & ~63ul, __ATOMIC_RELAXED);
+	return from + bytes <= ASIDE_BYTES ? aside.pages + from : NULL;
+}
+
 void *records_pages(size_t bytes)
 {
 	void *p = sys_mmap(bytes, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (sys_failed(p))
-		return NULL;
+		return take_aside(bytes);
 	if (sys_madvise(p, bytes, MADV_WIPEONFORK) == 0)
 		return p;
 	sys_munmap(p, bytes);
@@ -84,7 +106,9 @@ void *records_new(uint32_t size, uint32_t *place)
 			continue;
 		*place = number << 13 | used / 8;
 		record = record_at(*place);
-		record->size_type = size << 8 | TRACE_REC_DEAD;
+		__atomic_store_n(&record->size_type, size << 8 | TRACE_REC_DEAD, __ATOMIC_RELAXED);
+		/* Before the content: who sees that, and looks again, sees the size. */
+		__atomic_thread_fence(__ATOMIC_RELEASE);
 		return record;
 	}
 }

@@ -19,6 +19,8 @@ void *records_pages(size_t bytes);
 
 /* Before the first record of a process; also in a forked child. 0 or -1. */
 int records_init(void);
+/* Memory for the time when none can be had any more; once. */
+void records_set_aside(void);
 
 /* A zeroed record of `size` bytes (a multiple of 8), dead until committed; NULL without room. */
 void *records_new(uint32_t size, uint32_t *place);

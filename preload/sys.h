@@ -9,7 +9,9 @@
 #ifndef LOCKPROF_SYS_H
 #define LOCKPROF_SYS_H
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -18,8 +20,11 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+/* Set for good where any system call may be the last one, see seccomp.c. */
+extern bool sys_sealed;
+
 #if defined(__x86_64__)
-static inline long sys_call(long nr, long a, long b, long c, long d, long e, long f)
+static inline long sys_enter(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -33,7 +38,7 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 	return ret;
 }
 #elif defined(__aarch64__)
-static inline long sys_call(long nr, long a, long b, long c, long d, long e, long f)
+static inline long sys_enter(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = nr;
 	register long x0 __asm__("x0") = a;
@@ -52,6 +57,11 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 #else
 #error "lockprof knows x86-64 and aarch64"
 #endif
+
+static inline long sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return __builtin_expect(sys_sealed, 0) ? -EPERM : sys_enter(nr, a, b, c, d, e, f);
+}
 
 static inline int sys_open(const char *path, int flags, int mode)
 {
@@ -86,6 +96,11 @@ static inline int sys_fallocate(int fd, uint64_t offset, uint64_t bytes)
 static inline int sys_fstat(int fd, struct stat *st)
 {
 	return (int)sys_call(SYS_fstat, fd, (long)st, 0, 0, 0, 0);
+}
+
+static inline int sys_fchmod(int fd, int mode)
+{
+	return (int)sys_call(SYS_fchmod, fd, mode, 0, 0, 0, 0);
 }
 
 static inline int sys_fcntl(int fd, int command, long arg)

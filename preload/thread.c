@@ -31,6 +31,7 @@ enum { MAX_SLOTS = 8192, STACK_GUARD = 16384, HANDLE_PROBES = 256 };
 static struct thread thread_busy = { .self = &thread_busy, .number = TRACE_LOSS_NESTED };
 static struct thread thread_over = { .self = &thread_over, .number = TRACE_LOSS_LATE };
 static struct thread thread_refused = { .self = &thread_refused, .number = TRACE_LOSS_EVENTS };
+static struct thread thread_clockless = { .self = &thread_clockless, .number = TRACE_LOSS_EVENTS };
 static struct thread thread_new;	/* all zero: not seen yet */
 
 __thread struct thread *thread_tls = &thread_new;
@@ -171,13 +172,14 @@ static void thread_describe(struct thread *t, const struct thread_origin *origin
 	struct handle *handle = handle_find(pthread_self(), true);
 	struct trace_thread *record;
 	uint32_t place;
-	bool is_main = sys_getpid() == sys_gettid();
+	int tid = sys_gettid();
+	bool is_main = tid > 0 && sys_getpid() == tid;
 
 	record = records_new(sizeof(*record), &place);
 	t->record = record;
 	if (record) {
 		record->record.id = t->id;
-		record->tid = (uint32_t)sys_gettid();
+		record->tid = tid > 0 ? (uint32_t)tid : 0;
 		record->creator = origin->creator;
 		record->begin_ticks = is_main ? process_begin_ticks : now;
 		record->start_routine = origin->start_routine ?
@@ -311,12 +313,22 @@ static void thread_end(struct thread *t)
 	}
 	if (__atomic_load_n(&trace_header->mode, __ATOMIC_RELAXED) == TRACE_MODE_PROFILE)
 		ring_flush(t);	/* under this thread's number */
-	t->slot->wait_node = 0;
+	t->slot->wait_node = t->slot->wait_thread = 0;
 	t->slot->thread = 0;
 	process_calibrate();
 	thread_tls = &thread_over;
 	barrier();
 	slot_give_back(t);
+}
+
+void thread_lose_clock(void)
+{
+	thread_tls = &thread_clockless;
+}
+
+bool thread_has_clock(void)
+{
+	return thread_tls != &thread_clockless;
 }
 
 /*

@@ -103,5 +103,8 @@ void thread_set_name(pthread_t handle, const char *name);
 int threads_init(void);
 int thread_key_init(void);
 void thread_main_stack(uintptr_t somewhere);
+/* The kernel has forbidden this thread to read any clock: it can record nothing more. */
+void thread_lose_clock(void);
+bool thread_has_clock(void);
 
 #endif

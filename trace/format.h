@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define TRACE_MAGIC		"LOCKPROF"
-#define TRACE_VERSION		1	/* of this header */
+#define TRACE_VERSION		2	/* of this header */
 #define TRACE_MIN_READER	1	/* a reader older than this must refuse */
 #define TRACE_ENDIAN_MARK	0x01020304u
 
@@ -90,7 +90,7 @@ enum trace_loss {
 /* Bits of header.events: what happened to the recording as a whole. */
 #define TRACE_EVENT_SIZE_CAP	1u	/* max_size reached: statistics only from there on */
 #define TRACE_EVENT_NO_SPACE	2u	/* the disk was full */
-#define TRACE_EVENT_NO_FILE	4u	/* the descriptor was lost and the path did not open */
+#define TRACE_EVENT_NO_FILE	4u	/* no way to the file: lost and not opened, or seccomp */
 
 struct trace_header {
 	struct trace_block block;
@@ -152,6 +152,9 @@ struct trace_held {
 #define TRACE_HELD_CONTENDED	0x10000u
 #define TRACE_HELD_OWNERDEAD	0x20000u
 
+#define TRACE_WAIT_BOUNDED	1u	/* it has a deadline */
+#define TRACE_THREAD_UNKNOWN	UINT32_MAX	/* wait_thread: one that has no number */
+
 /*
  * Written only by the thread that owns the slot, in program order: entries before `lock`, event
  * bytes before `head`. So whoever reads after a kill sees whole entries and whole events.
@@ -171,7 +174,9 @@ struct trace_slot {
 	uint64_t wait_since;	/* ticks */
 	uint32_t wait_stack;
 	uint32_t wait_owner;	/* thread that held it when the wait began (kernel tid), 0: unknown */
-	uint64_t spare[3];
+	uint32_t wait_thread;	/* not 0: the owner waits for this thread's end, stack and time as above */
+	uint32_t wait_flags;	/* TRACE_WAIT_*, of either wait */
+	uint64_t spare[2];
 	struct trace_held bottom;	/* always zero: what lies under the first held lock */
 	struct trace_held held[TRACE_HELD_MAX + 1];	/* bottom first; always a zero at the end */
 };

@@ -70,30 +70,47 @@ static uint32_t find_open(const struct row *row, uint32_t thing)
 	return at;
 }
 
+/* The operation at the row's end, now that it stands there. */
+static void link_op(struct row *row)
+{
+	uint32_t at = row->nr;
+	struct op *op = &row->ops[at];
+
+	op->open = row->open;
+	if (op->kind != OP_WOKEN)
+		op->mate = NO_OP;
+	if (op->kind == OP_ACQUIRE)
+		row->open = at;
+	if (op->kind == OP_RELEASE) {
+		op->mate = find_open(row, op->thing);
+		if (op->mate != NO_OP)
+			row->ops[op->mate].mate = at;
+	}
+	row->nr++;
+	row->open = history_open_from(row, row->nr, row->open);
+}
+
 uint32_t history_add(struct history *h, uint32_t thread, const struct op *op)
 {
 	struct row *row = &h->rows[thread];
-	uint32_t at = row->nr;
-	struct op *new;
 
 	if (row->nr == row->room && !row_grow(row)) {
 		h->failed = true;
 		return NO_OP;
 	}
-	new = &row->ops[at];
-	*new = *op;
-	new->open = row->open = history_open(row, row->nr);
-	new->mate = op->kind == OP_WOKEN ? op->mate : NO_OP;
-	if (op->kind == OP_ACQUIRE)
-		row->open = at;
-	if (op->kind == OP_RELEASE) {
-		new->mate = find_open(row, op->thing);
-		if (new->mate != NO_OP)
-			row->ops[new->mate].mate = at;
-	}
-	row->nr++;
-	row->open = history_open(row, row->nr);
-	return at;
+	row->ops[row->nr] = *op;
+	link_op(row);
+	return row->nr - 1;
+}
+
+void history_take_row(struct history *h, uint32_t thread, struct op *ops, uint32_t nr)
+{
+	struct row *row = &h->rows[thread];
+
+	row->ops = ops;
+	row->room = nr;
+	while (row->nr < nr)
+		link_op(row);
 }
 
 /* ---- who had which lock ---- */

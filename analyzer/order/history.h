@@ -133,6 +133,8 @@ void history_free(struct history *history);
  * acquisitions and releases. Its place in the row, NO_OP when out of memory.
  */
 uint32_t history_add(struct history *history, uint32_t thread, const struct op *op);
+/* The same for a whole row at once, whose memory is taken over; the row must be empty. */
+void history_take_row(struct history *history, uint32_t thread, struct op *ops, uint32_t nr);
 /* Merges the rows. 0 or -ENOMEM */
 int history_finish(struct history *history);
 

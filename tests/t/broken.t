@@ -81,7 +81,7 @@ def refusals(tests):
     tests.refused("a file of zeros", bytes(3 * BLOCK), "not a lockprof trace")
     tests.refused("a cut header", GOOD[:5000], "ends inside its header")
     tests.refused("a newer version", patched(VERSION, struct.pack("<HH", 7, 5)),
-                  "format version 7 needs a reader of version 5 or newer, this one is 1")
+                  "format version 7 needs a reader of version 5 or newer, this one is 2")
     tests.refused("unknown features", patched(FEATURES, b"\x10"), "features 0x10")
     tests.refused("the other byte order", patched(ENDIAN, b"\x01\x02\x03\x04"), "byte order")
     tests.refused("a damaged magic", patched(MAGIC, b"X"), "not a lockprof trace")
@@ -97,7 +97,7 @@ def damages(tests):
     tests.damaged("a wild record", patched(records + 64, b"\x04\xff\xff\xff"), records + 64,
                   "rest of block skipped")
     tests.damaged("an impossible ring", patched(slot + 68, b"\xff\xff\xff\x7f"), slot, "impossible")
-    tests.damaged("a cut file", GOOD[:-BLOCK], len(GOOD) - BLOCK, "1 blocks are missing")
+    tests.damaged("a cut file", GOOD[:-3 * BLOCK], len(GOOD) - 3 * BLOCK, "3 blocks are missing")
 
 
 def block_of_slot(number):

@@ -26,7 +26,8 @@
 static char folder[] = "/tmp/lockprof-symbols-XXXXXX";
 
 static const char c_source[] =
-	/* 1 */ "#include <pthread.h>\n"
+	/* 1 */
+	"#include <pthread.h>\n"
 	/* 2 */ "typedef struct { int n; pthread_mutex_t mu; } slot_t;\n"
 	/* 3 */ "struct part { char tag[3]; union { long raw; slot_t slot; }; };\n"
 	/* 4 */ "struct shard { long hits; const volatile struct part parts[2][3]; };\n"
@@ -51,7 +52,8 @@ static const char c_source[] =
 	/* 23 */ "	return outer(c) + shards[0].hits + plain[1] + pair.odd + !refill(); }\n";
 
 static const char cc_source[] =
-	/* 1 */ "#include <mutex>\n"
+	/* 1 */
+	"#include <mutex>\n"
 	/* 2 */ "#include <array>\n"
 	/* 3 */ "#define MARK(name) __asm__ volatile(\".globl \" #name \"\\n\" #name \": nop\")\n"
 	/* 4 */ "namespace app { namespace { std::mutex hidden; }\n"
@@ -247,8 +249,8 @@ static void test_inlined_frames(void **state)
 		assert_int_equal(symbols_code(s, 7, mark, false, &frames), 3);
 		assert_int_equal(symbols_code(s, 7, mark, false, &again), 3);
 		assert_ptr_equal(frames, again);
-		assert_int_equal(symbols_code(s, 7, address_of(kinds[i], "mark_refill"), false,
-					      &frames), 1);
+		assert_int_equal(
+			symbols_code(s, 7, address_of(kinds[i], "mark_refill"), false, &frames), 1);
 		assert_frame(&frames[0], "refill", "a.c", 20, false);
 		assert_null(symbols_module_note(s, 7));
 		symbols_free(s);
@@ -274,8 +276,12 @@ static void test_return_address(void **state)
 static void test_other_compilers(void **state)
 {
 	static const char *const compilers[] = {
-		"clang -O2 -g", "clang -O2 -gdwarf-4", "gcc -O2 -gdwarf-4",
-		"gcc -O2 -g -gsplit-dwarf", "clang -O2 -gsplit-dwarf -g", "gcc -O2 -g -gz",
+		"clang -O2 -g",
+		"clang -O2 -gdwarf-4",
+		"gcc -O2 -gdwarf-4",
+		"gcc -O2 -g -gsplit-dwarf",
+		"clang -O2 -gsplit-dwarf -g",
+		"gcc -O2 -g -gz",
 	};
 
 	(void)state;
@@ -289,8 +295,10 @@ static void test_other_compilers(void **state)
 		assert_data(s, address_of("other", "shards") + 8 + 8, "shards[0].parts[0][0].raw");
 		assert_data(s, address_of("other", "shards") + 8 + 16,
 			    "shards[0].parts[0][0].slot.mu");
-		assert_data(s, address_of("other", "~lock.") ? address_of("other", "~lock.") + 8 :
-			    address_of("other", "refill.lock") + 8, "refill::lock.mu");
+		assert_data(s,
+			    address_of("other", "~lock.") ? address_of("other", "~lock.") + 8
+							  : address_of("other", "refill.lock") + 8,
+			    "refill::lock.mu");
 		symbols_free(s);
 	}
 }
@@ -345,7 +353,8 @@ static void test_separate_debug_files(void **state)
 	symbols_free(s);
 
 	assert_true(shell("mkdir -p extra/.build-id/%.2s &&"
-			  "mv linked.debug extra/.build-id/%.2s/%s.debug", hex, hex, hex + 2));
+			  "mv linked.debug extra/.build-id/%.2s/%s.debug",
+			  hex, hex, hex + 2));
 	setenv("LOCKPROF_DEBUG_PATH", path_of("extra"), 1);
 	setenv("DEBUGINFOD_URLS", "http://127.0.0.1:9", 1);
 	s = open_file("linked");
@@ -471,8 +480,9 @@ static void test_changed_file(void **state)
 
 static void test_no_file(void **state)
 {
-	static const char *const paths[] = { "/nonexistent/lib.so", "[vdso]", "", "relative", "/",
-					     "/dev/zero" };
+	static const char *const paths[] = {
+		"/nonexistent/lib.so", "[vdso]", "", "relative", "/", "/dev/zero"
+	};
 	const struct frame *frames;
 
 	(void)state;
@@ -524,7 +534,7 @@ static void test_perf_map(void **state)
 
 	(void)state;
 	write_file("perf.map", map, sizeof(map) - 1);
-	assert_int_equal(symbols_set_perf_map(s, path_of("perf.map")), 0);
+	assert_int_equal(symbols_set_perf_map(s, path_of("perf.map"), getuid()), 0);
 	assert_jit(s, 0x7f0000001000, "LazyCompile:~get /app/cache.js:12");
 	assert_jit(s, 0x7f00000010ff, "LazyCompile:~get /app/cache.js:12");
 	assert_jit(s, 0x7f0000001100, NULL);
@@ -535,7 +545,13 @@ static void test_perf_map(void **state)
 	assert_jit(s, UINT64_MAX, NULL);
 	symbols_free(s);
 	s = symbols_new();
-	symbols_set_perf_map(s, "/nonexistent");
+	symbols_set_perf_map(s, "/nonexistent", getuid());
+	assert_jit(s, 0x7f0000001000, NULL);
+	symbols_free(s);
+	/* Somebody else's; what root has is everybody's. */
+	assert_true(getuid() || !chown(path_of("perf.map"), 12345, 12345));
+	s = symbols_new();
+	symbols_set_perf_map(s, path_of("perf.map"), getuid() ? getuid() + 1 : 54321);
 	assert_jit(s, 0x7f0000001000, NULL);
 	symbols_free(s);
 }
@@ -655,8 +671,8 @@ static void section_of(const char *file, const char *name, size_t *start, size_t
 
 static void damage(const char *file, const uint64_t *addresses, size_t nr)
 {
-	static const char *const sections[] = { ".debug_info", ".debug_abbrev", ".debug_line",
-						".debug_rnglists", ".debug_str", ".symtab" };
+	static const char *const sections[] = { ".debug_info",	   ".debug_abbrev", ".debug_line",
+						".debug_rnglists", ".debug_str",    ".symtab" };
 	unsigned char *whole, *copy;
 	size_t size = load(file, &whole);
 	uint64_t seed = 0x9e3779b97f4a7c15u;
@@ -684,8 +700,8 @@ static void test_damaged_c(void **state)
 {
 	const uint64_t addresses[] = {
 		address_of("pie", "mark_leaf"), address_of("pie", "mark_refill"),
-		address_of("pie", "main"), address_of("pie", "shards"),
-		address_of("pie", "pair"), address_of("pie", "~lock.0"),
+		address_of("pie", "main"),	address_of("pie", "shards"),
+		address_of("pie", "pair"),	address_of("pie", "~lock.0"),
 	};
 
 	(void)state;
@@ -695,8 +711,10 @@ static void test_damaged_c(void **state)
 static void test_damaged_cxx(void **state)
 {
 	const uint64_t addresses[] = {
-		address_of("cxx", "mark_get"), address_of("cxx", "mark_lambda"),
-		address_of("cxx", "_ZN3app5poolsE"), address_of("cxx", "_ZN3app3rowE"),
+		address_of("cxx", "mark_get"),
+		address_of("cxx", "mark_lambda"),
+		address_of("cxx", "_ZN3app5poolsE"),
+		address_of("cxx", "_ZN3app3rowE"),
 		address_of("cxx", "_ZZN3app3runEiE4once"),
 	};
 
