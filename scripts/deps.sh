@@ -6,7 +6,8 @@
 #   deps.sh install GROUP...   says what is missing and installs it (apt-get, as root or by sudo);
 #                              where it cannot, prints the one command to run and exits 1
 #
-# Groups: build (the two products), test (make check), ci (.ci/run). Something is missing when its
+# Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl).
+# Something is missing when its
 # probe fails, whatever installed it, so other distributions pass too; the package names are
 # Debian's. Nothing but a POSIX shell may be assumed here.
 set -u
@@ -25,6 +26,7 @@ test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
 test|perl|cmd:prove
 test|python3|cmd:python3
 ci|clang|cmd:clang
+fuzz|afl++|cmd:afl-clang-fast
 '
 
 has_headers()
@@ -96,7 +98,7 @@ install)
 	fi
 	;;
 *)
-	echo "usage: deps.sh check|install build|test|ci ..." >&2
+	echo "usage: deps.sh check|install build|test|ci|fuzz ..." >&2
 	exit 2
 	;;
 esac
