@@ -34,11 +34,12 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 rust_src := $(wildcard tests/programs/*.rs)
+scenario_src := $(wildcard tests/order/*.c tests/order/*.cpp)
 bench_src := $(wildcard tests/bench/*.c)
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -57,13 +58,14 @@ samples := $(sample_src:samples/%.c=$(BUILD)/samples/%)
 units := $(unit_src:tests/unit/%.c=$(BUILD)/unit/%)
 asan_units := $(unit_src:tests/unit/%.c=$(BUILD)/asan/unit/%)
 programs := $(foreach p,$(program_src),$(BUILD)/tests/$(basename $(notdir $p)))
+scenarios := $(foreach p,$(scenario_src),$(BUILD)/order/$(basename $(notdir $p)))
 rust_programs := $(if $(shell command -v rustc 2>/dev/null),$(rust_src:tests/programs/%.rs=$(BUILD)/tests/%))
 benches := $(bench_src:tests/bench/%.c=$(BUILD)/bench/%)
 replays := $(fuzz_names:%=$(BUILD)/asan/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
-.PHONY: all demo deps tests check check-kill check-mutants bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests viz check check-kill check-mutants bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -73,14 +75,17 @@ help:
 	@echo 'all      $(products) and the samples (default)'
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
+	@echo 'check-apps      run real programs with and without the shim: the same results?'
 	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
 	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
+	@echo 'deps-apps       ... and the programs of check-apps, which skips those that are missing'
 	@echo 'bench    measure the cost of recording'
 	@echo 'fuzz     run the fuzzers (libFuzzer), FUZZ_SECONDS=60 each; FUZZ="reader text" only these'
 	@echo 'fuzz-short      the same in a minute for all together'
 	@echo 'fuzz-afl        the same by AFL++'
+	@echo 'viz      build viz/page.html from viz/src, with node'
 	@echo 'format   clang-format on the sources'
 	@echo 'install  into DESTDIR, PREFIX=/usr/local'
 	@echo 'clean    remove $(BUILD)/'
@@ -92,6 +97,7 @@ demo: all
 
 # The goals that must work on a bare machine install what is missing, the others name it.
 deps_groups := $(if $(filter tests check check-kill check-mutants deps,$(MAKECMDGOALS)),build test,build)
+deps_groups := $(strip $(deps_groups) $(if $(filter fuzz-afl,$(MAKECMDGOALS)),fuzz))
 deps_action := $(if $(filter check check-kill check-mutants demo deps,$(MAKECMDGOALS)),install,check)
 deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
 
@@ -102,6 +108,9 @@ $(BUILD)/deps-%.ok: scripts/deps.sh
 
 deps: $(deps_ok)
 	@scripts/deps.sh install $(deps_groups) && echo 'lockprof: all dependencies are there'
+
+deps-apps:
+	@scripts/deps.sh install apps
 
 # Objects depend on the compiler and its flags, so that `make CC=clang` after `make` is right.
 $(BUILD)/flags: FORCE | $(deps_ok)
@@ -131,8 +140,8 @@ $(shim): $(preload_obj) $(exports)
 # --- the analyzer ---------------------------------------------------------------------------------
 
 # Expanded when a recipe runs, that is after the dependencies have been installed.
-dw_cflags = $(shell pkg-config --cflags libdw libelf 2>/dev/null)
-dw_libs = $(shell pkg-config --libs libdw libelf 2>/dev/null) -liberty
+dw_cflags = $(shell pkg-config --cflags libdw libelf zlib 2>/dev/null)
+dw_libs = $(shell pkg-config --libs libdw libelf zlib 2>/dev/null) -liberty
 analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
 sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -146,6 +155,9 @@ $(BUILD)/asan/obj/analyzer/%.o: %.c $(BUILD)/flags
 	$(call say,ASAN,$<)
 	$(Q)$(CC) $(c_flags) $(analyzer_cflags) $(sanitize) $(deps_flags) -c -o $@ $<
 
+# The page stands in the tool by .incbin, which no compiler reports.
+$(BUILD)/obj/analyzer/analyzer/page/page_write.o $(BUILD)/asan/obj/analyzer/analyzer/page/page_write.o: viz/page.html
+
 $(tool): $(analyzer_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(dw_libs) -lm
@@ -153,6 +165,15 @@ $(tool): $(analyzer_obj)
 $(BUILD)/asan/lockprof: $(asan_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+# --- the page -------------------------------------------------------------------------------------
+
+# viz/page.html is checked in, so that building lockprof needs no node; this makes it anew.
+viz: viz/node_modules
+	@cd viz && node build.mjs
+
+viz/node_modules: viz/package-lock.json
+	@cd viz && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
 
 # --- programs to record ---------------------------------------------------------------------------
 
@@ -165,6 +186,16 @@ $(BUILD)/tests/%: tests/programs/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm $(program_libs)
+
+$(BUILD)/order/%: tests/order/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $<
+
+$(BUILD)/order/%: tests/order/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=gnu++20 $(warnings) $(CFLAGS) $(deps_flags) $(LDFLAGS) -pthread -o $@ $<
 
 $(BUILD)/tests/%: tests/programs/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -193,7 +224,31 @@ unwind_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard preload/unwind
 $(filter $(BUILD)/unit/test_unwind%,$(units)): $(unwind_obj)
 $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
-tests: all $(units) $(programs) $(rust_programs) $(benches)
+# The shim's own sources on a memory and a scheduler of ours (tests/model/model.h): instrumented as
+# for the thread sanitizer, and linked without its library.
+model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
+model_shim := $(addprefix preload/,records.c file.c node.c lock.c ring.c process.c clock.c \
+	attempt.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
+model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
+model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
+
+$(BUILD)/model/shim/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,MODEL,$<)
+	$(Q)$(CC) $(c_flags) $(model_cflags) -include tests/model/kernel.h -fsanitize=thread \
+		-Wno-unknown-warning-option -Wno-tsan \
+		$(deps_flags) -c -o $@ $<
+
+$(BUILD)/model/own/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(c_flags) $(model_cflags) $(deps_flags) -c -o $@ $<
+
+$(BUILD)/model/model: $(model_obj) $(unwind_obj)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -ldl
+
+tests: all $(units) $(BUILD)/model/model $(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
 check: tests $(asan_units) $(replays) $(BUILD)/asan/lockprof
@@ -201,6 +256,11 @@ check: tests $(asan_units) $(replays) $(BUILD)/asan/lockprof
 
 check-kill: tests
 	@BUILD=$(BUILD) LOCKPROF_KILLS=$${LOCKPROF_KILLS:-3000} tests/run tests/t/kill.t
+
+# Real programs, natively and recorded; APPS="redis nginx" runs only these. FULL=1 takes no part
+# of a suite out for the time that it takes.
+check-apps: all
+	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
@@ -287,7 +347,7 @@ fuzz-afl: $(FUZZ:%=$(BUILD)/afl/%) $(BUILD)/afl/mutate.so
 
 format:
 	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
-		tests/unit tests/programs tests/bench tests/fuzz,$d/*.[ch]))
+		tests/unit tests/programs tests/order tests/bench tests/fuzz,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 
@@ -304,5 +364,6 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/asan/obj/*/*/*.d \
-	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/fuzz/obj/*/*.d $(BUILD)/fuzz/obj/*/*/*.d \
-	$(BUILD)/afl/obj/*/*.d $(BUILD)/afl/obj/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/order/*.d $(BUILD)/bench/*.d)
+-include $(wildcard $(BUILD)/model/*/*/*.d $(BUILD)/model/*/*/*/*.d)
+-include $(wildcard $(BUILD)/fuzz/obj/*/*.d $(BUILD)/fuzz/obj/*/*/*.d $(BUILD)/afl/obj/*/*.d $(BUILD)/afl/obj/*/*/*.d)

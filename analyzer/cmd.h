@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The commands of lockprof. Each takes its own argv ("report", "--json", ...) and returns the exit
- * status: 0 fine, 1 error, 2 wrong usage; record passes the status of what it ran.
+ * status: 0 fine, 1 error, 2 wrong usage, 3 a finding; record passes the status of what it ran.
  */
 #ifndef ANALYZER_CMD_H
 #define ANALYZER_CMD_H
 
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_order(int argc, char **argv);
+int cmd_html(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 

@@ -12,6 +12,7 @@
  * what it wrote, since it must not talk to anything but its file.
  */
 #include "cmd.h"
+#include "launch.h"
 #include "options.h"
 #include "output.h"
 #include "preflight.h"
@@ -28,14 +29,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define SHIM "liblockprof.so"
-
-#if defined(__x86_64__)
-#define MULTIARCH_DIR "/../lib/x86_64-linux-gnu"
-#elif defined(__aarch64__)
-#define MULTIARCH_DIR "/../lib/aarch64-linux-gnu"
-#endif
 
 static const char *const mode_words[] = { "trace", "profile", NULL };
 
@@ -58,36 +51,6 @@ static const int handled[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
 static pid_t child;
 
 /* --- before the run ----------------------------------------------------------------------- */
-
-/* Beside the program (a build folder), in its ../lib (an installation), or where make put it. */
-static int find_shim(char *path, size_t size)
-{
-	static const char *const places[] = { "", "/../lib", MULTIARCH_DIR };
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	bool found = false;
-
-	self[length > 0 ? length : 0] = '\0';
-	if (length > 0)
-		*strrchr(self, '/') = '\0';
-	for (size_t i = 0; !found && i < sizeof(places) / sizeof(places[0]); i++)
-		found = (size_t)snprintf(path, size, "%s%s/" SHIM, self, places[i]) < size &&
-			access(path, R_OK) == 0;
-	if (!found) {
-		snprintf(path, size, "%s/" SHIM, LOCKPROF_LIBDIR);
-		found = access(path, R_OK) == 0;
-	}
-	if (!found) {
-		output_error("cannot find " SHIM ": it is neither beside lockprof nor in %s",
-			     LOCKPROF_LIBDIR);
-		return -ENOENT;
-	}
-	if (strpbrk(path, " :")) {
-		output_error("%s: LD_PRELOAD cannot name a path with a space or a colon", path);
-		return -EINVAL;
-	}
-	return 0;
-}
 
 /* Makes the path absolute, since the program may change its directory before it records. */
 static int set_file(struct record *record, const char *output)
@@ -125,46 +88,24 @@ static int prepare_file(const struct record *record)
 	return 0;
 }
 
-/* Sets variable to what it was and ours, or says that memory ran out. */
-static int join_env(const char *variable, const char *first, const char *second)
-{
-	bool both = first && *first && second && *second;
-	char *value;
-	int err;
-
-	if (asprintf(&value, "%s%s%s", first ? first : "", both ? ":" : "",
-		     second ? second : "") < 0)
-		return -ENOMEM;
-	err = setenv(variable, value, 1) < 0 ? -errno : 0;
-	free(value);
-	return err;
-}
-
-static int add_setting(const char *format, const char *value)
-{
-	char setting[PATH_MAX + 16];
-
-	snprintf(setting, sizeof(setting), format, value);
-	return join_env("LOCKPROF_OPTIONS", getenv("LOCKPROF_OPTIONS"), setting);
-}
-
 /* Later settings win in the shim, so the user's environment gives way to the command line. */
 static int set_environment(const struct record *record)
 {
 	char size[24];
-	int err = join_env("LD_PRELOAD", record->shim, getenv("LD_PRELOAD"));
+	int err = launch_join_env("LD_PRELOAD", record->shim, getenv("LD_PRELOAD"));
 
 	if (!err && record->mode >= 0)
-		err = add_setting("mode=%s", mode_words[record->mode]);
+		err = launch_add_setting("mode=%s", mode_words[record->mode]);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)record->max_size_bytes);
 	if (!err && record->max_size_bytes)
-		err = add_setting("max_size=%s", size);
+		err = launch_add_setting("max_size=%s", size);
 	for (size_t i = 0; !err && i < record->settings.nr; i++)
-		err = add_setting("%s", record->settings.items[i]);
+		err = launch_add_setting("%s", record->settings.items[i]);
 	if (!err)
-		err = add_setting("output=%s", record->file);
+		err = launch_add_setting("output=%s", record->file);
 	if (!err && record->facts.needs_asan)
-		err = join_env("ASAN_OPTIONS", getenv("ASAN_OPTIONS"), "verify_asan_link_order=0");
+		err = launch_join_env("ASAN_OPTIONS", getenv("ASAN_OPTIONS"),
+				      "verify_asan_link_order=0");
 	return err;
 }
 
@@ -416,7 +357,7 @@ static int prepare(struct record *record, const struct options *options, const c
 		output_error("cannot run %s: %s", program, strerror(-err));
 		return err == -ENOENT ? 127 : 126;
 	}
-	if (find_shim(record->shim, sizeof(record->shim)) < 0)
+	if (launch_find_library(LAUNCH_SHIM, record->shim, sizeof(record->shim)) < 0)
 		return 1;
 	return record->output && prepare_file(record) < 0 ? 1 : 0;
 }

@@ -8,97 +8,21 @@
 #include "cmd.h"
 #include "options.h"
 #include "report.h"
+#include "traces.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define DEFAULT_TOP	  20
 #define SHORT_TOP	  5
 #define DEFAULT_DETAILS	  3
-#define PROGRESS_AFTER_NS 500000000
 
 struct arguments {
 	int key, by, color;
 	bool json, csv, all, is_short, whole_stacks, wide;
 	uint64_t top;
 };
-
-/* ---- progress: only for people, and only when it takes long ---- */
-
-static struct {
-	bool wanted, shown;
-	int percent;
-	uint64_t begin_ns;
-} progress;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void progress_begin(void)
-{
-	progress.wanted = isatty(STDERR_FILENO);
-	progress.begin_ns = now_ns();
-}
-
-static void progress_show(double part)
-{
-	int percent = (int)(part * 100);
-
-	if (percent == progress.percent || now_ns() - progress.begin_ns < PROGRESS_AFTER_NS)
-		return;
-	progress.percent = percent;
-	progress.shown = true;
-	fprintf(stderr, "\rlockprof: reading %d %%", percent);
-}
-
-static void progress_end(void)
-{
-	if (progress.shown)
-		fprintf(stderr, "\r%*s\r", (int)sizeof("lockprof: reading 100 %"), "");
-	progress.shown = false;
-}
-
-/* ---- reading ---- */
-
-static int add_trace(struct model *model, const char *path)
-{
-	char error[512] = "";
-	struct reader *reader;
-	int err = reader_open(&reader, path, error, sizeof(error));
-
-	if (err) {
-		output_error("%s", error);
-		return err;
-	}
-	err = model_add(model, reader, progress.wanted ? progress_show : NULL);
-	progress_end();
-	if (err)
-		output_error("%s: %s", path, strerror(-err));
-	return err;
-}
-
-/* 0 when all traces could be read; the model holds those that could. */
-static int add_traces(struct model *model, char **paths, int nr_paths)
-{
-	int first_err = 0;
-
-	progress_begin();
-	for (int i = 0; i < nr_paths; i++) {
-		int err = add_trace(model, paths[i]);
-
-		if (err && !first_err)
-			first_err = err;
-	}
-	return first_err;
-}
 
 /* ---- writing ---- */
 
@@ -160,7 +84,7 @@ static int run(const struct arguments *arguments, char **paths, int nr_paths)
 		output_error("%s", strerror(ENOMEM));
 		return 1;
 	}
-	err = add_traces(model, paths, nr_paths);
+	err = traces_add(model, (const char *const *)paths, (size_t)nr_paths);
 	if (model->nr_processes > 0)
 		report_err = report_model(model, arguments);
 	model_free(model);

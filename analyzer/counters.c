@@ -143,6 +143,25 @@ uint64_t histogram_percentile_ns(const struct histogram *h, double p)
 	return h->max_ns;
 }
 
+bool histogram_next(const struct histogram *h, size_t *at, uint64_t *low_ns, uint64_t *high_ns,
+		    uint64_t *count)
+{
+	for (; h && *at < h->nr * HIST_PARTS; ++*at) {
+		const struct octave *o = &h->octaves[*at / HIST_PARTS];
+		unsigned int part = *at % HIST_PARTS;
+		double low = (double)hist_low(o->number, part);
+
+		if (!o->count[part])
+			continue;
+		*low_ns = (uint64_t)(low * h->ns_per_tick + 0.5);
+		*high_ns = (uint64_t)((low + (double)hist_width(o->number)) * h->ns_per_tick + 0.5);
+		*count = o->count[part];
+		++*at;
+		return true;
+	}
+	return false;
+}
+
 static void keep_max(uint64_t *a, uint64_t b)
 {
 	if (*a < b)

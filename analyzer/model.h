@@ -40,6 +40,9 @@ void counters_fini(struct counters *c);
 /* p in 0..1; 0 for an empty histogram. Interpolated within a bucket (at most 6.25 % wide). */
 uint64_t histogram_percentile_ns(const struct histogram *h, double p);
 uint64_t histogram_count(const struct histogram *h);
+/* The buckets with a count, ascending: *at is 0 before the first. False: there is none left. */
+bool histogram_next(const struct histogram *h, size_t *at, uint64_t *low_ns, uint64_t *high_ns,
+		    uint64_t *count);
 
 struct process {
 	struct reader *reader;

@@ -133,3 +133,16 @@ double reader_ns_per_tick(const struct reader *reader)
 {
 	return reader->clock.ns_per_tick;
 }
+
+uint64_t reader_now_ns(const struct reader *reader)
+{
+	uint64_t end_ns = reader_time_ns(reader, reader_end_ticks(reader));
+	uint64_t start_ns = reader->header.calibration[0].monotonic_ns, now_ns;
+	struct timespec now;
+
+	if (!reader->live)
+		return end_ns;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return now_ns > start_ns + end_ns ? now_ns - start_ns : end_ns;
+}

@@ -33,6 +33,14 @@ static struct reader *reader_at(const unsigned char *address)
 	return reader;
 }
 
+/* On a full memory file system a hole is a SIGBUS, too, but nobody has cut anything. */
+static bool is_in_hole(const struct reader *reader, const unsigned char *address)
+{
+	struct stat st;
+
+	return !fstat(reader->fd, &st) && address - reader->map < st.st_size;
+}
+
 /* Back in the faulting instruction the page is there; without one the fault comes again and kills.
  */
 static void fill_page(int signal, siginfo_t *info, void *context)
@@ -47,7 +55,8 @@ static void fill_page(int signal, siginfo_t *info, void *context)
 	if (!reader || mmap(address, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 			    0) == MAP_FAILED)
 		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-	else if (!reader->cut.offset || (uint64_t)(address - reader->map) < reader->cut.offset)
+	else if (!is_in_hole(reader, address) &&
+		 (!reader->cut.offset || (uint64_t)(address - reader->map) < reader->cut.offset))
 		reader->cut.offset = (uint64_t)(address - reader->map);
 	errno = saved;
 }

@@ -57,6 +57,8 @@ extern const char *const report_by_words[];
 typedef size_t (*report_frames_fn)(const struct process *process, uint32_t stack, uint64_t site,
 				   bool whole, struct frame *frames, size_t max);
 
+struct report_line;
+
 struct report {
 	const struct model *model;
 	enum report_key key;
@@ -68,6 +70,9 @@ struct report {
 	bool wide; /* all columns side by side, whatever the width is */
 	size_t width;
 	report_frames_fn frames;
+	/* When set, sentences go here instead of to the output: as they are, glue included. */
+	void (*tell)(void *teller, const struct report_line *line, enum output_face face);
+	void *teller;
 };
 
 /* ---- report_rows.c ---- */
@@ -196,12 +201,17 @@ void report_node_place(const struct process *process, uint32_t node, uint64_t si
 
 /* The report for people. 0 or -errno. */
 int report_text(const struct report *report, FILE *out);
+/* A line for each process: what it was, how long it ran, how it ended. 0 or -errno. */
+int report_titles(const struct report *report, FILE *out);
 
 /* A sentence in the making: write to `out`, end it with report_paragraph(). */
 struct report_line {
 	FILE *out;
 	char *text;
 	size_t size;
+	bool has_subject; /* what it is about: */
+	enum report_by by;
+	size_t subject; /* index in the model's array of that kind */
 };
 /* A blank inside a line's text at which no line may end: "97" REPORT_GLUE "%". */
 #define REPORT_GLUE "\x1f"
@@ -271,7 +281,11 @@ bool report_has_damages(const struct model *model);
 
 /* ---- for programs: report_json.c, report_csv.c ---- */
 
+struct json;
 int report_json(const struct report *report, FILE *out);
+/* Parts that other answers have as well. */
+void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr);
+void report_json_process(struct json *json, const char *key, const struct process *process);
 int report_csv(const struct report *report, FILE *out);
 
 #endif

@@ -3,10 +3,10 @@
  * Waits that had begun and not ended when the recording did: a program that hangs is asked about
  * before anything else, and a deadlock is exactly this.
  *
- * They are not events but the state that each thread keeps in its slot, so they are there even
- * after SIGKILL. In a program that was killed while it was busy many waits are just under way;
- * those are left out (is_worth_telling()).
+ * In a program that was killed while it was busy many waits are just under way; those are left out
+ * (is_worth_telling()).
  */
+#include "hangs.h"
 #include "report.h"
 
 #include <errno.h>
@@ -15,79 +15,23 @@
 #define LONG_WAIT_NS 10000000 /* unfinished waits shorter than this are everyday */
 #define TOLD_HANGS   5
 
-/* A wait that the recording saw begin and not end. */
-struct hang {
-	const struct process *process;
-	const struct trace_slot *waiter, *holder; /* holder NULL: not known */
-	const struct trace_held *held;		  /* holder's hold */
-	const struct lock *lock;
-	uint64_t wait_ns;
-};
-
-static const struct lock *find_lock(const struct model *model, const struct process *process,
-				    uint32_t node)
-{
-	const struct trace_node *record = reader_node(process->reader, node);
-
-	for (size_t i = 0; record && i < model->nr_locks; i++)
-		if (model->locks[i].process == process && model->locks[i].id == record->lock)
-			return &model->locks[i];
-	return NULL;
-}
-
-static void find_holder(struct hang *hang)
-{
-	struct reader *reader = hang->process->reader;
-
-	for (size_t i = 0; i < reader_nr_slots(reader); i++) {
-		const struct trace_slot *slot = reader_slot(reader, i);
-
-		for (size_t k = 0; k < TRACE_HELD_MAX && slot->held[k].lock; k++) {
-			if (slot->held[k].lock != hang->lock->record->address)
-				continue;
-			hang->holder = slot;
-			hang->held = &slot->held[k];
-			return;
-		}
-	}
-}
-
 /* Of a killed program the last thing seen can be the wait's own beginning. */
-static bool is_worth_telling(const struct hang *hang)
+static bool is_worth_telling(const struct model *model, const struct hang *hang)
 {
-	return hang->wait_ns >= LONG_WAIT_NS || (hang->holder && hang->holder->wait_node);
+	struct hang_holder holder = { 0 };
+
+	if (hang->lock == UINT32_MAX || !report_lock_contends(&model->locks[hang->lock]))
+		return false;
+	return hang->wait_ns >= LONG_WAIT_NS || (hang_next_holder(model, hang, &holder) &&
+						 (holder.slot->wait_node || holder.slot->wait_thread));
 }
 
-static bool get_hang(const struct report *report, const struct process *process,
-		     const struct trace_slot *slot, struct hang *hang)
+static void put_thread(const struct report *report, uint32_t thread, FILE *out)
 {
-	uint64_t end = reader_end_ticks(process->reader);
-
-	*hang = (struct hang){ .process = process, .waiter = slot };
-	if (!slot->wait_node || !slot->thread)
-		return false;
-	hang->lock = find_lock(report->model, process, slot->wait_node);
-	if (!hang->lock || !report_lock_contends(hang->lock))
-		return false;
-	if (end > slot->wait_since)
-		hang->wait_ns = reader_time_ns(process->reader, end) -
-				reader_time_ns(process->reader, slot->wait_since);
-	find_holder(hang);
-	return is_worth_telling(hang);
-}
-
-static void put_thread(const struct report *report, const struct process *process, uint32_t id,
-		       FILE *out)
-{
-	const struct model *model = report->model;
-
-	for (size_t i = 0; i < model->nr_threads; i++) {
-		if (model->threads[i].process != process || model->threads[i].id != id)
-			continue;
-		report_put_thread(report, out, &model->threads[i]);
-		return;
-	}
-	fputs("an unknown thread", out);
+	if (thread < report->model->nr_threads)
+		report_put_thread(report, out, &report->model->threads[thread]);
+	else
+		fputs("an unknown thread", out);
 }
 
 /* Of an owner that took the lock before the recording only the kernel's number is known. */
@@ -95,11 +39,11 @@ static void put_owner(const struct report *report, const struct hang *hang, FILE
 {
 	const struct model *model = report->model;
 
-	for (size_t i = 0; hang->waiter->wait_owner && i < model->nr_threads; i++) {
+	for (size_t i = 0; hang->slot->wait_owner && i < model->nr_threads; i++) {
 		const struct thread *thread = &model->threads[i];
 
 		if (thread->process != hang->process ||
-		    thread->record->tid != hang->waiter->wait_owner)
+		    thread->record->tid != hang->slot->wait_owner)
 			continue;
 		fputs(", held by ", out);
 		report_put_thread(report, out, thread);
@@ -107,22 +51,23 @@ static void put_owner(const struct report *report, const struct hang *hang, FILE
 	}
 }
 
-static int put_holder(const struct report *report, const struct hang *hang, FILE *out)
+static int put_holder(const struct report *report, const struct hang *hang,
+		      const struct hang_holder *holder, FILE *out)
 {
 	const struct process *process = hang->process;
 	struct report_part part = { .process = process };
 	char *place;
 
-	report_node_place(process, hang->held->node,
-			  reader_code_address(process->reader, hang->held->site), &part);
+	report_node_place(process, holder->held->node,
+			  reader_code_address(process->reader, holder->held->site), &part);
 	place = report_place_text(report, &part, REPORT_FUNCTION);
 	if (!place)
 		return -ENOMEM;
 	fputs(", held by ", out);
-	if (hang->holder == hang->waiter)
+	if (holder->slot == hang->slot)
 		fputs("itself", out);
 	else
-		put_thread(report, process, hang->holder->thread, out);
+		put_thread(report, hangs_thread(report->model, process, holder->slot->thread), out);
 	fprintf(out, " in %s", place);
 	free(place);
 	return 0;
@@ -130,15 +75,16 @@ static int put_holder(const struct report *report, const struct hang *hang, FILE
 
 static int put_hang(const struct report *report, const struct hang *hang, FILE *out)
 {
+	struct hang_holder holder = { 0 };
 	char time[OUTPUT_NUMBER];
 	int err = 0;
 
-	put_thread(report, hang->process, hang->waiter->thread, out);
-	fprintf(out, " still waits for %s", hang->lock->label);
+	put_thread(report, hang->thread, out);
+	fprintf(out, " still waits for %s", report->model->locks[hang->lock].label);
 	if (hang->wait_ns)
 		fprintf(out, " after %s", report_time(time, hang->wait_ns));
-	if (hang->holder)
-		err = put_holder(report, hang, out);
+	if (hang_next_holder(report->model, hang, &holder))
+		err = put_holder(report, hang, &holder, out);
 	else
 		put_owner(report, hang, out);
 	fputc('.', out);
@@ -158,24 +104,16 @@ static int tell_hang(const struct report *report, const struct hang *hang, FILE 
 
 int report_hangs(const struct report *report, FILE *out, size_t *nr)
 {
-	const struct model *model = report->model;
-	int err = 0;
+	struct hang *hangs;
+	size_t nr_hangs;
+	int err = hangs_find(report->model, &hangs, &nr_hangs);
 
 	*nr = 0;
-	for (size_t i = 0; i < model->nr_processes; i++) {
-		const struct process *process = &model->processes[i];
-		size_t nr_slots = process->reader ? reader_nr_slots(process->reader) : 0;
-
-		for (size_t k = 0; !err && k < nr_slots; k++) {
-			struct hang hang;
-
-			if (!get_hang(report, process, reader_slot(process->reader, k), &hang))
-				continue;
-			if (++*nr <= TOLD_HANGS)
-				err = tell_hang(report, &hang, out);
-		}
-	}
+	for (size_t i = 0; !err && i < nr_hangs; i++)
+		if (is_worth_telling(report->model, &hangs[i]) && ++*nr <= TOLD_HANGS)
+			err = tell_hang(report, &hangs[i], out);
 	if (*nr > TOLD_HANGS)
 		fprintf(out, " !  ... and %zu more.\n", *nr - TOLD_HANGS);
+	free(hangs);
 	return err;
 }

@@ -10,14 +10,15 @@
  */
 #include "json.h"
 #include "report.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put_stack(struct json *json, const struct frame *frames, size_t nr)
+void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr)
 {
-	json_array_begin(json, "stack");
+	json_array_begin(json, key);
 	for (size_t i = 0; i < nr; i++) {
 		json_object_begin(json, NULL);
 		json_string(json, "function", frames[i].function);
@@ -96,7 +97,7 @@ static void put_argv(struct json *json, const struct trace_header *header)
 	json_array_end(json);
 }
 
-static void put_process(struct json *json, const char *key, const struct process *process)
+void report_json_process(struct json *json, const char *key, const struct process *process)
 {
 	const struct trace_header *header = report_header(process);
 	char end[OUTPUT_NUMBER];
@@ -119,14 +120,14 @@ static void put_process(struct json *json, const char *key, const struct process
 static void put_processes(struct json *json, const struct model *model)
 {
 	if (model->nr_processes > 0)
-		put_process(json, "process", &model->processes[0]);
+		report_json_process(json, "process", &model->processes[0]);
 	else
 		json_null(json, "process");
 	if (model->nr_processes < 2)
 		return;
 	json_array_begin(json, "processes");
 	for (size_t i = 0; i < model->nr_processes; i++)
-		put_process(json, NULL, &model->processes[i]);
+		report_json_process(json, NULL, &model->processes[i]);
 	json_array_end(json);
 }
 
@@ -217,24 +218,12 @@ static void put_run(struct json *json, const struct model *model)
 
 /* ---- locks ---- */
 
-static const struct {
-	uint32_t flag;
-	const char *word;
-} lock_flags[] = {
-	{ TRACE_LOCK_RECURSIVE, "recursive" },	{ TRACE_LOCK_ERRORCHECK, "errorcheck" },
-	{ TRACE_LOCK_ADAPTIVE, "adaptive" },	{ TRACE_LOCK_ROBUST, "robust" },
-	{ TRACE_LOCK_PSHARED, "pshared" },	{ TRACE_LOCK_INHERIT, "prio_inherit" },
-	{ TRACE_LOCK_PROTECT, "prio_protect" }, { TRACE_LOCK_WRITER_PREF, "writer_preferred" },
-	{ TRACE_LOCK_DESTROYED, "destroyed" },	{ TRACE_LOCK_RECYCLED, "recycled" },
-	{ TRACE_LOCK_COUNTING, "counting" },	{ TRACE_LOCK_INITIALISED, "initialised" },
-};
-
 static void put_flags(struct json *json, uint32_t flags)
 {
 	json_array_begin(json, "flags");
-	for (size_t i = 0; i < sizeof(lock_flags) / sizeof(lock_flags[0]); i++)
-		if (flags & lock_flags[i].flag)
-			json_string(json, NULL, lock_flags[i].word);
+	for (size_t i = 0; words_lock_flags[i].word; i++)
+		if (flags & words_lock_flags[i].flag)
+			json_string(json, NULL, words_lock_flags[i].word);
 	json_array_end(json);
 }
 
@@ -317,7 +306,8 @@ static void put_sites(struct json *json, const struct report *report, uint32_t l
 		struct frame frames[REPORT_FRAMES];
 
 		json_object_begin(json, NULL);
-		put_stack(json, frames, report_site_frames(report, &part, frames, REPORT_FRAMES));
+		report_json_stack(json, "stack", frames,
+				  report_site_frames(report, &part, frames, REPORT_FRAMES));
 		json_bool(json, "shared", site->mode & TRACE_SHARED);
 		put_counters(json, report, &site->all);
 		json_object_end(json);
@@ -341,7 +331,7 @@ static void put_holder(struct json *json, const struct report *report,
 	size_t nr = report_place_frames(report, part, true, frames, REPORT_FRAMES, &end);
 
 	json_object_begin(json, NULL);
-	put_stack(json, frames, nr);
+	report_json_stack(json, "stack", frames, nr);
 	put_thread_name(json, "thread", report->model, part->thread);
 	json_uint(json, "wait_ns", part->wait_ns);
 	json_uint(json, "waits", part->waits);
@@ -515,9 +505,9 @@ static void put_joins(struct json *json, const struct report *report)
 		json_uint(json, "joins", join->joins);
 		json_uint(json, "wait_ns", join->wait_ns);
 		if (join->stack && process)
-			put_stack(json, frames,
-				  report->frames(process, join->stack, 0, true, frames,
-						 REPORT_FRAMES));
+			report_json_stack(json, "stack", frames,
+					  report->frames(process, join->stack, 0, true, frames,
+							 REPORT_FRAMES));
 		json_object_end(json);
 	}
 	json_array_end(json);

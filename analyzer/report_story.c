@@ -132,6 +132,9 @@ static int tell_lock(const struct report *report, const struct report_rows *rows
 
 	if (err)
 		return err;
+	line.has_subject = true;
+	line.by = rows->by;
+	line.subject = row->index;
 	err = put_waited(report, rows, row, line.out);
 	if (!err && report->model->has_events) {
 		err = report_blame_parts(report, rows, row, &parts, &nr_parts);

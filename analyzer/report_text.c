@@ -78,7 +78,9 @@ int report_paragraph(const struct report *report, FILE *out, const char *first,
 {
 	int err = fclose(line->out) == 0 && line->text ? 0 : -ENOMEM;
 
-	if (!err) {
+	if (!err && report->tell) {
+		report->tell(report->teller, line, face);
+	} else if (!err) {
 		fprintf(out, "%s%s%s", output_face_begin(face), first, output_face_end(face));
 		err = print_words(out, report->width, utf8_columns(first), line->text);
 		fputc('\n', out);
@@ -254,7 +256,7 @@ static int print_title(const struct report *report, const struct process *proces
 	return report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 }
 
-static int print_titles(const struct report *report, FILE *out)
+int report_titles(const struct report *report, FILE *out)
 {
 	const struct model *model = report->model;
 	int err = 0;
@@ -293,7 +295,7 @@ static int print_short(const struct report *report, FILE *out)
 
 int report_text(const struct report *report, FILE *out)
 {
-	int err = print_titles(report, out);
+	int err = report_titles(report, out);
 
 	fputc('\n', out);
 	if (!err)

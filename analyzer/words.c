@@ -53,6 +53,16 @@ const struct event_words event_words[TRACE_EV_MAX] = {
 	[TRACE_EV_WORK] = { "work", "units", { { 0 } } },
 };
 
+const struct words_flag words_lock_flags[] = {
+	{ TRACE_LOCK_RECURSIVE, "recursive" },	{ TRACE_LOCK_ERRORCHECK, "errorcheck" },
+	{ TRACE_LOCK_ADAPTIVE, "adaptive" },	{ TRACE_LOCK_ROBUST, "robust" },
+	{ TRACE_LOCK_PSHARED, "pshared" },	{ TRACE_LOCK_INHERIT, "prio_inherit" },
+	{ TRACE_LOCK_PROTECT, "prio_protect" }, { TRACE_LOCK_WRITER_PREF, "writer_preferred" },
+	{ TRACE_LOCK_DESTROYED, "destroyed" },	{ TRACE_LOCK_RECYCLED, "recycled" },
+	{ TRACE_LOCK_COUNTING, "counting" },	{ TRACE_LOCK_INITIALISED, "initialised" },
+	{ 0, NULL },
+};
+
 static const char *word(const char *const *words, size_t nr, uint32_t i)
 {
 	return i < nr && words[i] ? words[i] : "unknown";

@@ -24,6 +24,13 @@ struct event_words {
 };
 extern const struct event_words event_words[TRACE_EV_MAX];
 
+/* TRACE_LOCK_* that say something to people; an empty word ends them. */
+struct words_flag {
+	uint32_t flag;
+	const char *word;
+};
+extern const struct words_flag words_lock_flags[];
+
 /* Never NULL: "unknown" outside the enum. */
 const char *words_kind(uint32_t kind);
 const char *words_how(uint32_t mode);

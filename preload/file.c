@@ -246,6 +246,8 @@ int file_create(const char *path, bool path_has_pid)
 		sys_close(fd);
 		return -EIO;
 	}
+	if ((st.st_mode & 0600) != 0600)	/* the umask took its owner's rights */
+		sys_fchmod(fd, 0600);
 	file.device = st.st_dev;
 	file.inode = st.st_ino;
 	header = map_block(fd, 0);

@@ -84,7 +84,9 @@ void *records_new(uint32_t size, uint32_t *place)
 			continue;
 		*place = number << 13 | used / 8;
 		record = record_at(*place);
-		record->size_type = size << 8 | TRACE_REC_DEAD;
+		__atomic_store_n(&record->size_type, size << 8 | TRACE_REC_DEAD, __ATOMIC_RELAXED);
+		/* Before the content: who sees that, and looks again, sees the size. */
+		__atomic_thread_fence(__ATOMIC_RELEASE);
 		return record;
 	}
 }

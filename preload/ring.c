@@ -72,12 +72,10 @@ static void ring_fold(struct thread *t)
  * Once one ring could not be written, all go on folding: a trace with holes between its events
  * would be worth less than one that says where its events end.
  */
-void ring_flush(struct thread *t)
+static void ring_empty(struct thread *t)
 {
 	struct trace_slot *slot = t->slot;
 
-	if (slot->head <= slot->tail)
-		return;
 	if (!may_write() || !ring_write(t)) {
 		__atomic_store_n(&trace_header->mode, TRACE_MODE_PROFILE, __ATOMIC_RELAXED);
 		ring_fold(t);
@@ -91,4 +89,19 @@ void ring_flush(struct thread *t)
 	barrier();
 	slot->sequence++;
 	process_calibrate();
+}
+
+/*
+ * A thread may ask to be cancelled at any instruction, and a full ring takes its time in the
+ * kernel: left there, it would be written once more when the thread ends. So the request waits.
+ */
+void ring_flush(struct thread *t)
+{
+	int type;
+
+	if (t->slot->head <= t->slot->tail)
+		return;
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+	ring_empty(t);
+	pthread_setcanceltype(type, NULL);
 }

@@ -7,10 +7,9 @@
  * itself are left out. A thread's own small cache, keyed by a hash over the raw addresses, answers
  * repeated stacks without touching the table.
  */
-#include <elf.h>
-#include <link.h>
 #include <string.h>
 
+#include "build_id.h"
 #include "dict.h"
 #include "file.h"
 #include "options.h"
@@ -61,17 +60,27 @@ int dict_init(void)
 	return recall_init() || lock_init(&locks) || node_init(&nodes) ? -1 : 0;
 }
 
+static uintptr_t module_begin(const struct module *known)
+{
+	return __atomic_load_n(&known->begin, __ATOMIC_RELAXED);
+}
+
+static const char *module_name(const struct module *known)
+{
+	return __atomic_load_n(&known->name, __ATOMIC_RELAXED);
+}
+
 /* Strikes out what is not loaded any more; whether there was anything. */
 static bool modules_forget(void)
 {
 	bool gone = false;
 
-	for (uint32_t i = 0; modules && i < MAX_MODULES && modules[i].begin; i++) {
+	for (uint32_t i = 0; modules && i < MAX_MODULES && module_begin(&modules[i]); i++) {
 		struct module *known = &modules[i];
 		struct unwind_module m;
 
-		if (!__atomic_load_n(&known->id, __ATOMIC_ACQUIRE) || !known->name ||
-		    (!unwind_find_module(known->begin, &m) && m.name == known->name))
+		if (!__atomic_load_n(&known->id, __ATOMIC_ACQUIRE) || !module_name(known) ||
+		    (!unwind_find_module(known->begin, &m) && m.name == module_name(known)))
 			continue;
 		__atomic_store_n(&known->name, NULL, __ATOMIC_RELAXED);
 		gone = true;
@@ -85,38 +94,6 @@ void stack_modules_changed(void)
 	if (modules_forget())
 		lock_forget_sites();
 	__atomic_fetch_add(&modules_generation, 1, __ATOMIC_RELAXED);
-}
-
-/* The build id of a mapped ELF file, from its PT_NOTE; 0 bytes when there is none. */
-static uint32_t build_id(const struct unwind_module *m, uint8_t *to, uint32_t room)
-{
-	const ElfW(Ehdr) *elf = (const void *)m->map_start;
-	const ElfW(Phdr) *phdr;
-
-	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) ||
-	    elf->e_phoff + elf->e_phnum * sizeof(*phdr) > 4096)
-		return 0;
-	phdr = (const void *)(m->map_start + elf->e_phoff);
-	for (int i = 0; i < elf->e_phnum; i++) {
-		uintptr_t p = m->load_bias + phdr[i].p_vaddr, end = p + phdr[i].p_memsz;
-
-		if (phdr[i].p_type != PT_NOTE || p < m->map_start || end > m->map_end)
-			continue;
-		while (p + sizeof(ElfW(Nhdr)) <= end) {
-			const ElfW(Nhdr) *note = (const void *)p;
-			uintptr_t desc = p + sizeof(*note) + ((note->n_namesz + 3) & ~3u);
-
-			if (desc + note->n_descsz > end)
-				break;
-			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
-			    !memcmp(note + 1, "GNU", 4) && note->n_descsz <= room) {
-				memcpy(to, (const void *)desc, note->n_descsz);
-				return note->n_descsz;
-			}
-			p = desc + ((note->n_descsz + 3) & ~3u);
-		}
-	}
-	return 0;
 }
 
 /* The path of a module in `room` (PATH_BYTES), and its length. A relative one, as dlopen("./x.so")
@@ -168,7 +145,7 @@ static bool module_is_back(struct module *known, const struct unwind_module *m)
 	uint8_t id[sizeof(record->build_id)];
 	char path[PATH_BYTES];
 
-	if (known->name || !record || record->bias != m->load_bias ||
+	if (module_name(known) || !record || record->bias != m->load_bias ||
 	    module_path(m, path) != record->path_bytes ||
 	    memcmp(path, record->path, record->path_bytes) ||
 	    build_id(m, id, sizeof(id)) != record->build_id_bytes ||
@@ -189,9 +166,9 @@ static uint32_t module_id(const struct unwind_module *m)
 
 		id = __atomic_load_n(&known->id, __ATOMIC_ACQUIRE);
 		if (id && known->begin == m->map_start && known->end == m->map_end &&
-		    (known->name == m->name || module_is_back(known, m)))
+		    (module_name(known) == m->name || module_is_back(known, m)))
 			return id == UINT32_MAX ? 0 : id;
-		if (!known->begin)
+		if (!module_begin(known))
 			break;
 	}
 	for (; i < MAX_MODULES; i++) {

@@ -6,13 +6,13 @@
 #   deps.sh install GROUP...   says what is missing and installs it (apt-get, as root or by sudo);
 #                              where it cannot, prints the one command to run and exits 1
 #
-# Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl).
-# Something is missing when its
-# probe fails, whatever installed it, so other distributions pass too; the package names are
-# Debian's. Nothing but a POSIX shell may be assumed here.
+# Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl), apps (the
+# programs of make check-apps; installing them starts the servers that Debian starts). Something is
+# missing when its probe fails, whatever installed it, so other distributions pass too; the package
+# names are Debian's. Nothing but a POSIX shell may be assumed here.
 set -u
 
-# group | Debian package | probe: a command, or a header that the compiler must find
+# group | Debian package | probe: a command, a file, or a header that the compiler must find
 needs='
 build|gcc|cmd:gcc
 build|libc6-dev|header:pthread.h
@@ -20,6 +20,7 @@ build|pkg-config|cmd:pkg-config
 build|libelf-dev|header:gelf.h
 build|libdw-dev|header:elfutils/libdwfl.h
 build|libiberty-dev|header:libiberty/demangle.h
+build|zlib1g-dev|header:zlib.h
 build|binutils|cmd:ld
 test|g++|cmd:g++
 test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
@@ -27,6 +28,26 @@ test|perl|cmd:prove
 test|python3|cmd:python3
 ci|clang|cmd:clang
 fuzz|afl++|cmd:afl-clang-fast
+apps|mariadb-server|cmd:mariadbd
+apps|memcached|cmd:memcached
+apps|redis-server|cmd:redis-server
+apps|nginx|cmd:nginx
+apps|curl|cmd:curl
+apps|rocksdb-tools|cmd:db_bench
+apps|chromium|cmd:chromium
+apps|nodejs|cmd:node
+apps|default-jdk-headless|cmd:javac
+apps|ffmpeg|cmd:ffmpeg
+apps|git|cmd:git
+apps|xz-utils|cmd:xz
+apps|zstd|cmd:zstd
+apps|ripgrep|cmd:rg
+apps|fd-find|cmd:fdfind
+apps|stress-ng|cmd:stress-ng
+apps|gdb|cmd:gdb
+apps|strace|cmd:strace
+apps|valgrind|cmd:valgrind
+apps|libpython3.11-testsuite|file:/usr/lib/python3.11/test/test_threading.py
 '
 
 has_headers()
@@ -41,6 +62,7 @@ has()
 {
 	case $1 in
 	cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+	file:*) [ -e "${1#file:}" ] ;;
 	header:*) has_headers "${1#header:}" ;;
 	esac
 }
@@ -98,7 +120,7 @@ install)
 	fi
 	;;
 *)
-	echo "usage: deps.sh check|install build|test|ci|fuzz ..." >&2
+	echo "usage: deps.sh check|install build|test|ci|fuzz|apps ..." >&2
 	exit 2
 	;;
 esac

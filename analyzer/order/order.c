@@ -5,6 +5,7 @@
 
 #include "contexts.h"
 #include "cycles.h"
+#include "stuck.h"
 
 const char *const order_level_words[] = {
 	"OCCURRED",
@@ -15,6 +16,7 @@ const char *const order_level_words[] = {
 	"COMM-POTENTIAL",
 	"BOUNDED-STALL",
 	"RECURSIVE-READ",
+	"SELF-LOCK",
 	"ABANDONED-RISK",
 	"LOST-WAKEUP",
 	"FORK-WITH-LOCK",
@@ -64,6 +66,8 @@ int order_new(struct order **order, struct model *model, const struct order_opti
 		err = order_process(new, i);
 	if (!err)
 		err = cycles_components(new);
+	if (!err)
+		err = stuck_find(new);
 	if (err)
 		order_free(new);
 	else

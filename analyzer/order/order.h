@@ -44,6 +44,7 @@ enum order_level {
 	ORDER_COMM_POTENTIAL, /* as COMM_PREDICTED, but somebody else could signal */
 	ORDER_BOUNDED_STALL,  /* one of the waits has a deadline */
 	ORDER_RECURSIVE_READ, /* read-locked again by its reader, while writers come first */
+	ORDER_SELF_LOCK,      /* asked for a lock that it held, and the lock refused (EDEADLK) */
 	ORDER_ABANDONED_RISK, /* a thread ended and left a lock that others use */
 	ORDER_LOST_WAKEUP,    /* still waits on a condition that nobody signalled since */
 	ORDER_FORK_WITH_LOCK, /* forked while another thread held a lock that the child used */
@@ -116,7 +117,11 @@ struct order_finding {
 	enum order_level level;
 	char id[16];		 /* stable over runs and builds: made of function names and classes */
 	uint32_t process;
-	size_t nr_members;	 /* 1: waits for itself or for one that ended */
+	/*
+	 * 1: waits for itself, or for what nobody has. A last one that wants nothing (what is 0) is
+	 * no thread that waits: it ended and left what it holds, or was the one that forked.
+	 */
+	size_t nr_members;
 	struct order_member *members;
 	size_t nr_steps;
 	struct order_step *steps;	/* the witness; none: not predicted */
@@ -126,6 +131,7 @@ struct order_finding {
 	uint64_t gap_ns;	/* between the holds when they came closest; UINT64_MAX: not known */
 	uint64_t overlap;	/* times that they were held at the same moment (gap 0) */
 	bool needs_reordering;	/* the witness is not in recorded order */
+	const char *suppressed;	/* by the user's file: its reason, "" without; set by cmd_order */
 	const char *why;	/* POTENTIAL: why neither proved nor refuted; static text; else NULL */
 	/* OCCURRED: threads that stand behind the cycle without being in it */
 	size_t nr_behind;

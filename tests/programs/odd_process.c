@@ -294,6 +294,31 @@ static void plugins(void)
 	printf("calls %ld\n", sum);
 }
 
+/* ---- namespaces: the plugin with a libc of its own, over and over, while others lock ---- */
+
+static void namespaces(void)
+{
+	pthread_t thread;
+	long sum = 0;
+
+	pthread_create(&thread, NULL, take_until_over, &others_mu);
+	for (int i = 0; i < 30; i++) {
+		void *plugin = dlmopen(LM_ID_NEWLM, argument, RTLD_NOW);
+		int (*call)(void) = plugin ? (int (*)(void))dlsym(plugin, "plugin_call") : NULL;
+
+		if (!call) {
+			fprintf(stderr, "%s\n", dlerror());
+			exit(1);
+		}
+		sum += call();
+		take(&mu, 10);
+		dlclose(plugin);
+	}
+	atomic_store(&over, 1);
+	pthread_join(thread, NULL);
+	printf("calls %ld\n", sum);
+}
+
 static __attribute__((constructor)) void before_main(void)
 {
 	take(&mu, 3);
@@ -317,15 +342,33 @@ static void around_main(void)
 	exit(9);
 }
 
+static void at_quick_exit_run(void)
+{
+	take(&mu, 3);
+	printf("leaving quickly\n");
+}
+
+static void leave_quickly(void)
+{
+	pthread_t thread;
+
+	at_quick_exit(at_quick_exit_run);
+	atexit(at_exit);
+	pthread_create(&thread, NULL, take_until_over, &others_mu);
+	take(&mu, 3);
+	quick_exit(11);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "fork", fork_many },	    { "inside", inside },
-	{ "atfork", atfork },	    { "spawn", spawn },
-	{ "seven", seven },	    { "descriptors", descriptors },
-	{ "file_size", file_size }, { "file_count", file_count },
-	{ "plugins", plugins },	    { "around_main", around_main },
+	{ "fork", fork_many },	      { "inside", inside },
+	{ "atfork", atfork },	      { "spawn", spawn },
+	{ "seven", seven },	      { "descriptors", descriptors },
+	{ "file_size", file_size },   { "file_count", file_count },
+	{ "plugins", plugins },	      { "around_main", around_main },
+	{ "namespaces", namespaces }, { "quick_exit", leave_quickly },
 };
 
 int main(int argc, char **argv)

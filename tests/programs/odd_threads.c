@@ -8,7 +8,6 @@
  * usage: odd_threads MODE
  */
 #define _GNU_SOURCE 1
-#include <alloca.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -22,7 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
-#include <ucontext.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
@@ -256,136 +255,6 @@ static void ends(void)
 	pthread_exit(NULL);
 }
 
-/* ---- tiny: the smallest stacks there are; sigaltstack; coroutines ---- */
-
-static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
-
-static void *tiny_run(void *unused)
-{
-	for (int i = 0; i < 1000; i++) {
-		pthread_rwlock_rdlock(&rwlock);
-		pthread_rwlock_unlock(&rwlock);
-		pthread_mutex_lock(&mu);
-		counter++;
-		pthread_mutex_unlock(&mu);
-		sem_post(&sem);
-		sem_wait(&sem);
-	}
-	return unused;
-}
-
-static void tiny(void)
-{
-	pthread_t thread[8];
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN);
-	for (int i = 0; i < 8; i++)
-		if (pthread_create(&thread[i], &attr, tiny_run, NULL))
-			exit(1);
-	for (int i = 0; i < 8; i++)
-		pthread_join(thread[i], NULL);
-	printf("counter %ld\n", counter);
-}
-
-/* ---- brink: a lock call with next to nothing left of the stack, and no access below it ---- */
-
-enum { BRINK_STACK = 65536, BRINK_PAGE = 65536 };
-
-static char *brink_low;
-
-static void brink_lock(void)
-{
-	pthread_mutex_lock(&mu);
-	counter++;
-	pthread_mutex_unlock(&mu);
-}
-
-static void *brink_run(void *unused)
-{
-	enum { LEFT = 2300 }; /* for a call with a recorder in it, not for walking the stack */
-	char *here = __builtin_frame_address(0);
-	volatile char *fill = alloca((size_t)(here - brink_low) - LEFT);
-
-	fill[0] = 1;
-	brink_lock();
-	return unused;
-}
-
-static void brink(void)
-{
-	char *low = mmap(NULL, BRINK_PAGE + BRINK_STACK, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	brink_low = low + BRINK_PAGE;
-	mprotect(low, BRINK_PAGE, PROT_NONE);
-	pthread_mutex_lock(&mu); /* elsewhere, so that the functions are bound */
-	pthread_mutex_unlock(&mu);
-	pthread_attr_init(&attr);
-	pthread_attr_setstack(&attr, brink_low, BRINK_STACK);
-	if (pthread_create(&thread, &attr, brink_run, NULL))
-		exit(1);
-	pthread_join(thread, NULL);
-	printf("counter %ld\n", counter);
-}
-
-static void altstack_handler(int number)
-{
-	pthread_mutex_lock(&mu);
-	counter += number;
-	pthread_mutex_unlock(&mu);
-	sem_post(&sem);
-	sem_wait(&sem);
-}
-
-/* The very first call of the process comes from there. */
-static void altstack(void)
-{
-	struct sigaction action = { .sa_handler = altstack_handler, .sa_flags = SA_ONSTACK };
-	size_t bytes = (size_t)sysconf(_SC_MINSIGSTKSZ) + 8192;
-	stack_t stack = { .ss_sp = malloc(bytes), .ss_size = bytes };
-
-	sigaltstack(&stack, NULL);
-	sigaction(SIGUSR1, &action, NULL);
-	for (int i = 0; i < 1000; i++)
-		raise(SIGUSR1);
-	printf("counter %ld\n", counter / SIGUSR1);
-}
-
-enum { COROUTINES = 4, COROUTINE_STACK = 32768 };
-
-static ucontext_t coroutine[COROUTINES], back;
-static pthread_mutex_t coroutine_mu[COROUTINES] = {
-	[0 ... COROUTINES - 1] = PTHREAD_MUTEX_INITIALIZER,
-};
-
-/* Holds its own lock while the others run and hold theirs. */
-static void coroutine_run(int self)
-{
-	for (int i = 0; i < 1000; i++) {
-		pthread_mutex_lock(&coroutine_mu[self]);
-		swapcontext(&coroutine[self], &coroutine[(self + 1) % COROUTINES]);
-		counter++;
-		pthread_mutex_unlock(&coroutine_mu[self]);
-	}
-}
-
-static void coroutines(void)
-{
-	for (int i = 0; i < COROUTINES; i++) {
-		getcontext(&coroutine[i]);
-		coroutine[i].uc_stack.ss_sp = malloc(COROUTINE_STACK);
-		coroutine[i].uc_stack.ss_size = COROUTINE_STACK;
-		coroutine[i].uc_link = i + 1 < COROUTINES ? &coroutine[i + 1] : &back;
-		makecontext(&coroutine[i], (void (*)(void))coroutine_run, 1, i);
-	}
-	swapcontext(&back, &coroutine[0]);
-	printf("counter %ld\n", counter);
-}
-
 /* ---- unmap: the lock's memory goes with the last user's unlock, while others leave theirs ---- */
 
 enum unmap_kind { UNMAP_MUTEX, UNMAP_SPIN, UNMAP_RWLOCK, UNMAP_SEM, UNMAP_KINDS };
@@ -587,14 +456,67 @@ static void robust(void)
 	printf("trylock %s\n", strerrorname_np(pthread_mutex_trylock(&m)));
 }
 
+/* ---- race: detached threads are born, lock and end while the process ends ---- */
+
+static void *race_run(void *unused)
+{
+	pthread_setspecific(end_key, (void *)1);
+	for (int i = 0; i < 20; i++) {
+		pthread_mutex_lock(&mu);
+		counter++;
+		pthread_mutex_unlock(&mu);
+	}
+	return unused;
+}
+
+static void *race_breed(void *unused)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	for (;;)
+		if (pthread_create(&thread, &attr, race_run, NULL))
+			sched_yield();
+	return unused;
+}
+
+static void race_child(int number)
+{
+	pthread_t thread;
+	long seen = 0;
+
+	pthread_key_create(&end_key, end_destructor);
+	for (int i = 0; i < 2; i++)
+		start(&thread, race_breed, NULL);
+	while (seen < 200 * number) {
+		pthread_mutex_lock(&mu);
+		seen = counter;
+		pthread_mutex_unlock(&mu);
+	}
+	exit(number);
+}
+
+static void race(void)
+{
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+		int status = -1;
+
+		if (!pid)
+			race_child(i);
+		waitpid(pid, &status, 0);
+		printf("status %d %d\n", WIFEXITED(status), WEXITSTATUS(status));
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "storm", storm }, { "cancel", cancel },     { "ends", ends },
-	{ "tiny", tiny },   { "altstack", altstack }, { "coroutines", coroutines },
-	{ "unmap", unmap }, { "deep", deep },	      { "robust", robust },
-	{ "brink", brink },
+	{ "storm", storm }, { "cancel", cancel }, { "ends", ends }, { "unmap", unmap },
+	{ "deep", deep },   { "robust", robust }, { "race", race },
 };
 
 int main(int argc, char **argv)

@@ -10,14 +10,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* What the kernel says of a thread: 'S' is asleep. */
-static inline char thread_state(pid_t tid)
+/* What the kernel says of a thread of a process: 'S' is asleep. */
+static inline char thread_state_in(pid_t process, pid_t tid)
 {
 	char path[64], line[256], *after;
 	ssize_t size;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process, tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	size = read(fd, line, sizeof(line) - 1);
 	close(fd);
@@ -26,6 +26,11 @@ static inline char thread_state(pid_t tid)
 	line[size] = '\0';
 	after = strrchr(line, ')');
 	return after && after[1] ? after[2] : '?';
+}
+
+static inline char thread_state(pid_t tid)
+{
+	return thread_state_in(getpid(), tid);
 }
 
 #endif

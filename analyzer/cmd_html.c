@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lockprof html: traces in, one self-contained page out.
+ *
+ * The page is written beside its name and renamed when it is whole, so that nobody ever opens half
+ * of one, and an older page survives a full disk.
+ */
+#include "cmd.h"
+#include "options.h"
+#include "page/page.h"
+#include "traces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct arguments {
+	const char *output, *title;
+	struct option_list base;
+	uint64_t events;
+	bool open;
+};
+
+/* ---- the file ---- */
+
+/* "run.trace" gives "run.html", in the same folder; to be freed. */
+static char *default_output(const char *trace)
+{
+	size_t length = strlen(trace);
+	char *name;
+
+	if (length > 6 && strcmp(trace + length - 6, ".trace") == 0)
+		length -= 6;
+	if (asprintf(&name, "%.*s.html", (int)length, trace) < 0)
+		return NULL;
+	return name;
+}
+
+struct content {
+	const struct report *const *reports;
+	size_t nr;
+	const struct page_options *options;
+};
+
+/* Takes `fd` over. 0 or -errno. */
+static int write_to(int fd, const struct content *content)
+{
+	FILE *out = fdopen(fd, "w");
+	int err;
+
+	if (!out) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = page_write(content->reports, content->nr, content->options, out);
+	if (fclose(out) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
+static int replace_file(const char *path, const struct content *content)
+{
+	mode_t mask = umask(0);
+	char *part;
+	int err, fd;
+
+	umask(mask);
+	if (asprintf(&part, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	fd = mkstemp(part);
+	if (fd < 0) {
+		err = -errno;
+		free(part);
+		return err;
+	}
+	fchmod(fd, 0666 & ~mask);
+	err = write_to(fd, content);
+	if (!err && rename(part, path) != 0)
+		err = -errno;
+	if (err)
+		unlink(part);
+	free(part);
+	return err;
+}
+
+/* What is there and no file (a pipe, /dev/null) is written to and not replaced. */
+static int write_file(const char *path, const struct content *content)
+{
+	struct stat there;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		fd = dup(STDOUT_FILENO);
+	else if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	else
+		return replace_file(path, content);
+	return fd < 0 ? -errno : write_to(fd, content);
+}
+
+/* The desktop's own way; its messages are of no use to anybody here. */
+static int open_page(const char *path)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		execlp("xdg-open", "xdg-open", path, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+		output_error("xdg-open did not open %s", path);
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- the models ---- */
+
+static struct model *read_model(const char *const *paths, size_t nr, int *err)
+{
+	struct model *model = model_new();
+
+	if (!model) {
+		output_error("%s", strerror(ENOMEM));
+		*err = -ENOMEM;
+		return NULL;
+	}
+	*err = traces_add(model, paths, nr);
+	if (model->nr_processes && model_finish(model) == 0)
+		return model;
+	model_free(model);
+	*err = *err ? *err : -ENOMEM;
+	return NULL;
+}
+
+static int write_page(struct model *const *models, size_t nr, const struct arguments *arguments,
+		      const char *path)
+{
+	struct report reports[2];
+	const struct report *list[2] = { &reports[0], &reports[1] };
+	const struct page_options options = { arguments->title, arguments->events };
+	int err;
+
+	for (size_t i = 0; i < nr; i++)
+		reports[i] = (struct report){ .model = models[i],
+					      .key = REPORT_WAIT_TOTAL,
+					      .by = REPORT_BY_CLASS,
+					      .top = REPORT_ALL,
+					      .details = REPORT_ALL,
+					      .width = SIZE_MAX,
+					      .frames = model_frames };
+	err = write_file(path, &(struct content){ list, nr, &options });
+	if (err)
+		output_error("%s: %s", path, strerror(-err));
+	return err;
+}
+
+static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths)
+{
+	struct model *models[2] = { NULL, NULL };
+	size_t nr = 0;
+	int base_err = 0, err = 0, page_err = -ENODATA;
+	char *path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
+
+	if (arguments->base.nr)
+		models[nr++] = read_model(arguments->base.items, arguments->base.nr, &base_err);
+	models[nr++] = read_model(paths, nr_paths, &err);
+	if (path && models[0] && models[nr - 1])
+		page_err = write_page(models, nr, arguments, path);
+	for (size_t i = 0; i < nr; i++)
+		if (models[i])
+			model_free(models[i]);
+	if (!page_err && strcmp(path, "-") != 0)
+		printf("%s\n", path);
+	if (!page_err && arguments->open)
+		err |= open_page(path);
+	free(path);
+	return base_err || err || page_err;
+}
+
+int cmd_html(int argc, char **argv)
+{
+	struct arguments arguments = { .events = PAGE_INTERVALS };
+	const struct option_row rows[] = {
+		{ "output", 'o', OPTION_TEXT, &arguments.output, "FILE",
+		  "the page (the trace's name with .html), - for stdout", NULL },
+		{ "base", 'b', OPTION_LIST, &arguments.base, "TRACE",
+		  "compare: the page shows what changed since this trace", NULL },
+		{ "events", 'e', OPTION_COUNT, &arguments.events, "N",
+		  "intervals in the timeline, the longest if there are more (1000000)", NULL },
+		{ "title", 0, OPTION_TEXT, &arguments.title, "TEXT", "the page's title", NULL },
+		{ "open", 0, OPTION_FLAG, &arguments.open, NULL, "show it in the browser", NULL },
+	};
+	const struct options options = {
+		.command = "html",
+		.usage = "[options] TRACE...",
+		.about = "Makes one page of a recording, to open in a browser: no network, no other file.\n",
+		.rows = rows,
+		.nr_rows = sizeof(rows) / sizeof(rows[0]),
+	};
+	int first = options_parse(&options, argc, argv), status;
+
+	if (first < 0)
+		return options_exit_status(first);
+	if (first == argc)
+		return options_usage_error(&options, "html needs a trace");
+	output_init(OUTPUT_COLOR_NEVER);
+	status = run(&arguments, (const char *const *)argv + first, (size_t)(argc - first));
+	free(arguments.base.items);
+	return status;
+}

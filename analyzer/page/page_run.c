@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run as JSON: what the processes were, the totals, the report's own sentences, and the lists
+ * of the other page_*.c. Frames come last, when everybody has named those it needs.
+ */
+#include "page.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sentences ---- */
+
+struct teller {
+	struct page_run *run;
+	bool with_subject;
+};
+
+/* Glue becomes a blank at which no line breaks, U+00A0. */
+static char *unglue(const char *text)
+{
+	char *to = malloc(strlen(text) * 2 + 1), *p = to;
+
+	for (; to && *text; text++) {
+		if (*text == REPORT_GLUE[0]) {
+			*p++ = '\xc2';
+			*p++ = '\xa0';
+		} else {
+			*p++ = *text;
+		}
+	}
+	if (to)
+		*p = '\0';
+	return to;
+}
+
+static const char *level(enum output_face face)
+{
+	return face == OUTPUT_RED ? "red" : face == OUTPUT_BOLD ? "bold" : "plain";
+}
+
+static void put_subject(const struct page_run *run, const struct report_line *line)
+{
+	uint32_t entry = UINT32_MAX;
+
+	if (line->has_subject)
+		entry = line->by == REPORT_BY_CLASS ? run->class_entry[line->subject]
+						     : run->lock_entry[line->subject];
+	json_string(run->json, "view",
+		    entry == UINT32_MAX ? NULL : line->by == REPORT_BY_CLASS ? "class" : "lock");
+	if (entry == UINT32_MAX)
+		json_null(run->json, "index");
+	else
+		json_uint(run->json, "index", entry);
+}
+
+static void tell(void *to, const struct report_line *line, enum output_face face)
+{
+	const struct teller *teller = to;
+	struct json *json = teller->run->json;
+	char *text = unglue(line->text);
+
+	if (!teller->with_subject) {
+		json_string(json, NULL, text ? text : "");
+	} else {
+		json_object_begin(json, NULL);
+		json_string(json, "level", level(face));
+		json_string(json, "text", text ? text : "");
+		put_subject(teller->run, line);
+		json_object_end(json);
+	}
+	free(text);
+}
+
+/* The sentences that a part of the report would print; what it prints besides is not wanted. */
+static int put_sentences(struct page_run *run, const char *key, bool with_subject,
+			 int (*part)(const struct report *report, FILE *out))
+{
+	struct teller teller = { run, with_subject };
+	struct report report = *run->report;
+	FILE *nowhere = fopen("/dev/null", "w");
+	int err;
+
+	if (!nowhere)
+		return -errno;
+	report.tell = tell;
+	report.teller = &teller;
+	json_array_begin(run->json, key);
+	err = part(&report, nowhere);
+	json_array_end(run->json);
+	fclose(nowhere);
+	return err;
+}
+
+/* ---- processes and totals ---- */
+
+static void put_argv(struct json *json, const struct trace_header *header)
+{
+	const char *end = header->argv + header->argv_bytes;
+
+	json_array_begin(json, "argv");
+	for (const char *arg = header->argv; arg < end; arg += strnlen(arg, (size_t)(end - arg)) + 1)
+		json_string(json, NULL, arg);
+	json_array_end(json);
+}
+
+static void put_process(const struct page_run *run, const struct process *process)
+{
+	const struct trace_header *header = report_header(process);
+	struct json *json = run->json;
+	char end[OUTPUT_NUMBER];
+
+	json_object_begin(json, NULL);
+	json_string(json, "exe", process->exe);
+	put_argv(json, header);
+	json_uint(json, "pid", header->pid);
+	json_uint(json, "ppid", header->ppid);
+	json_string(json, "host", header->host);
+	json_uint(json, "start_unix_ns", header->start_realtime_ns);
+	json_uint(json, "begin_ns", run->begin_ns[process->number]);
+	json_string(json, "exit", report_end(process, end));
+	json_uint(json, "duration_ns", process->duration_ns);
+	json_uint(json, "thread_ns", process->thread_ns);
+	json_string(json, "mode", report_mode(process));
+	json_string(json, "trace",
+		    process->reader ? report_base_name(reader_path(process->reader)) : NULL);
+	json_object_end(json);
+}
+
+static const char *run_mode(const struct model *model)
+{
+	const char *mode = model->nr_processes ? report_mode(&model->processes[0]) : NULL;
+
+	for (size_t i = 1; i < model->nr_processes; i++)
+		if (strcmp(mode, report_mode(&model->processes[i])) != 0)
+			return "mixed";
+	return mode;
+}
+
+static void put_totals(const struct page_run *run)
+{
+	const struct model *model = run->model;
+	struct report_totals totals = report_totals(model);
+	struct json *json = run->json;
+
+	json_object_begin(json, "totals");
+	json_uint(json, "duration_ns", model->duration_ns);
+	json_uint(json, "thread_ns", model->thread_ns);
+	json_uint(json, "threads", model->nr_threads);
+	json_uint(json, "locks", totals.nr_locks);
+	json_uint(json, "acquisitions", totals.acquired);
+	json_uint(json, "contended", totals.contended);
+	json_uint(json, "wait_ns", totals.wait_ns);
+	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
+	json_uint(json, "hold_ns", totals.hold_ns);
+	json_string(json, "mode", run_mode(model));
+	json_bool(json, "has_events", model->has_events);
+	json_object_end(json);
+}
+
+static bool is_complete(const struct model *model)
+{
+	uint32_t events = 0;
+
+	for (size_t i = 0; i < model->nr_processes; i++)
+		events |= report_header(&model->processes[i])->events;
+	return !events && !report_has_losses(model) && !report_has_damages(model);
+}
+
+/* ---- all of it ---- */
+
+/* Processes start at different moments: the earliest is 0. */
+static int find_begins(struct page_run *run)
+{
+	const struct model *model = run->model;
+	uint64_t first = UINT64_MAX;
+
+	run->begin_ns = calloc(model->nr_processes + 1, sizeof(*run->begin_ns));
+	if (!run->begin_ns)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->nr_processes; i++) {
+		run->begin_ns[i] = report_header(&model->processes[i])->start_realtime_ns;
+		if (first > run->begin_ns[i])
+			first = run->begin_ns[i];
+	}
+	for (size_t i = 0; i < model->nr_processes; i++)
+		run->begin_ns[i] -= first;
+	return 0;
+}
+
+static int put_parts(struct page_run *run)
+{
+	int err;
+
+	json_array_begin(run->json, "processes");
+	for (size_t i = 0; i < run->model->nr_processes; i++)
+		put_process(run, &run->model->processes[i]);
+	json_array_end(run->json);
+	put_totals(run);
+	json_bool(run->json, "complete", is_complete(run->model));
+	err = page_put_tables(run);
+	if (!err)
+		err = put_sentences(run, "summary", true, report_story);
+	if (!err)
+		err = page_put_blame(run);
+	if (!err)
+		err = page_put_apart(run);
+	if (!err) /* behind the others: it says which modules had no names when it was asked */
+		err = put_sentences(run, "coverage", false, report_coverage);
+	return err;
+}
+
+int page_run_put(struct page_run *run, const char *key)
+{
+	int err = find_begins(run);
+
+	if (err)
+		return err;
+	run->places = places_new(run->report);
+	if (!run->places)
+		return -ENOMEM;
+	json_object_begin(run->json, key);
+	err = put_parts(run);
+	if (!err && run->max_intervals)
+		err = timeline_init(run, run->max_intervals);
+	if (!err) {
+		timeline_put(run, run->json);
+		places_put_frames(run->places, run->json);
+	}
+	json_object_end(run->json);
+	return err;
+}
+
+void page_run_fini(struct page_run *run)
+{
+	timeline_fini(run);
+	places_free(run->places);
+	free(run->lock_entry);
+	free(run->class_entry);
+	free(run->lock_order);
+	free(run->begin_ns);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* traces.c: see traces.h */
+#include "traces.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "output.h"
+
+#define PROGRESS_AFTER_NS 500000000
+
+/* ---- progress: only for people, and only when it takes long ---- */
+
+static struct {
+	const char *what;
+	bool wanted;
+	int percent;
+	int columns; /* shown now, 0: nothing */
+	uint64_t begin_ns;
+} progress;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void traces_progress_begin(const char *what)
+{
+	progress.what = what;
+	progress.wanted = isatty(STDERR_FILENO);
+	progress.percent = -1;
+	progress.begin_ns = now_ns();
+}
+
+void traces_progress(double part)
+{
+	int percent = (int)(part * 100);
+
+	if (!progress.wanted || percent == progress.percent ||
+	    now_ns() - progress.begin_ns < PROGRESS_AFTER_NS)
+		return;
+	progress.percent = percent;
+	progress.columns = fprintf(stderr, "\rlockprof: %s %d %%", progress.what, percent) - 1;
+}
+
+void traces_progress_end(void)
+{
+	if (progress.columns > 0)
+		fprintf(stderr, "\r%*s\r", progress.columns, "");
+	progress.columns = 0;
+}
+
+/* ---- reading ---- */
+
+static int add_trace(struct model *model, const char *path)
+{
+	char error[512] = "";
+	struct reader *reader;
+	int err = reader_open(&reader, path, error, sizeof(error));
+
+	if (err) {
+		output_error("%s", error);
+		return err;
+	}
+	err = model_add(model, reader, traces_progress);
+	traces_progress_end();
+	if (err)
+		output_error("%s: %s", path, strerror(-err));
+	return err;
+}
+
+int traces_add(struct model *model, const char *const *paths, size_t nr_paths)
+{
+	int first_err = 0;
+
+	traces_progress_begin("reading");
+	for (size_t i = 0; i < nr_paths; i++) {
+		int err = add_trace(model, paths[i]);
+
+		if (err && !first_err)
+			first_err = err;
+	}
+	return first_err;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// What lockprof put into this document, as one object: the JSON with its columns decoded.
+//
+// The elements are emptied once they are read: a page with a million intervals must not keep them
+// twice.
+import { decodeColumn } from './decode.js';
+import { makeTimeline } from './timeline.js';
+
+const SCHEMA = 'lockprof-page/1';
+
+function takeText(document, id) {
+	const element = document.getElementById(id);
+	if (!element)
+		return null;
+	const text = element.textContent;
+	element.textContent = '';
+	return text;
+}
+
+async function takeColumn(document, id) {
+	const text = takeText(document, id);
+	return text === null ? new Float64Array(0) : decodeColumn(text);
+}
+
+/** stacks: for each its frames, innermost first, as indices of run.frames. */
+async function takeStacks(document, prefix) {
+	const [depths, frames] = await Promise.all([
+		takeColumn(document, prefix + 'stack_depth'),
+		takeColumn(document, prefix + 'stack_frame'),
+	]);
+	const stacks = new Array(depths.length);
+	let at = 0;
+	for (let i = 0; i < depths.length; i++) {
+		stacks[i] = frames.subarray(at, at + depths[i]);
+		at += depths[i];
+	}
+	return stacks;
+}
+
+const COLUMNS = [
+	'hold_begin', 'hold_length', 'hold_context',
+	'wait_begin', 'wait_length', 'wait_context', 'wait_stack', 'wait_kind',
+	'context_lock', 'context_class', 'context_stack', 'context_mode',
+	'bin_count', 'bin_held', 'bin_waited',
+];
+
+async function takeTimeline(document, run) {
+	if (!run.timeline)
+		return null;
+	const decoded = await Promise.all(COLUMNS.map((id) => takeColumn(document, id)));
+	const columns = Object.fromEntries(COLUMNS.map((id, i) => [id, decoded[i]]));
+	return makeTimeline(run, columns);
+}
+
+/**
+ * The whole page: { title, version, runs, run, base }. `run` is what the page is about, `base` what
+ * it is compared with, or null. Rejects with a sentence for people.
+ */
+export async function loadPage(document) {
+	const text = takeText(document, 'lockprof-page');
+	if (text === null || text === '')
+		throw new Error('This page has no recording in it. "lockprof html TRACE" makes one that has.');
+	const page = JSON.parse(text);
+	if (page.schema !== SCHEMA)
+		throw new Error(`This page's data are "${page.schema}", but it can only show "${SCHEMA}".`);
+	const last = page.runs.length - 1;
+	await Promise.all(page.runs.map(async (run, i) => {
+		run.stacks = await takeStacks(document, i === last ? '' : 'base_');
+	}));
+	const run = page.runs[last];
+	const order = takeText(document, 'lockprof-order');
+	run.order = order ? JSON.parse(order) : null;
+	run.intervals = await takeTimeline(document, run);
+	return { ...page, run, base: last > 0 ? page.runs[0] : null };
+}
