@@ -435,8 +435,8 @@ const char *order_level_claim(enum order_level level)
 			"was replayed and checked. lockprof does not see memory accesses: the "
 			"schedule is real unless an assumption above is false",
 		[ORDER_CONDITIONAL] =
-			"as PREDICTED, but the schedule leaves out a section that may hand something "
-			"on",
+			("as PREDICTED, but the schedule leaves out a section that may hand "
+			 "something on"),
 		[ORDER_COMM_PREDICTED] =
 			"a circle through a wait for a signal; everyone known to give it is in it",
 		[ORDER_POTENTIAL] = "a circle that nothing known excludes; no schedule was proved",
