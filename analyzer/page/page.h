@@ -96,6 +96,7 @@ void page_put_counters(struct json *json, const char *key, const struct counters
 
 struct page_options {
 	const char *title;	/* NULL: the program's name */
+	const char *order;	/* `lockprof order --json` of the last report; NULL: not made */
 	uint64_t max_intervals;
 };
 
