@@ -98,11 +98,6 @@ static inline int sys_fstat(int fd, struct stat *st)
 	return (int)sys_call(SYS_fstat, fd, (long)st, 0, 0, 0, 0);
 }
 
-static inline int sys_fchmod(int fd, int mode)
-{
-	return (int)sys_call(SYS_fchmod, fd, mode, 0, 0, 0, 0);
-}
-
 static inline int sys_fcntl(int fd, int command, long arg)
 {
 	return (int)sys_call(SYS_fcntl, fd, command, arg, 0, 0, 0);
