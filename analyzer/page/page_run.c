@@ -225,7 +225,7 @@ int page_run_put(struct page_run *run, const char *key)
 		err = timeline_init(run, run->max_intervals);
 	if (!err) {
 		timeline_put(run, run->json);
-		places_put_frames(run->places, run->json);
+		page_put_frames(run->places, run->json);
 	}
 	json_object_end(run->json);
 	return err;

@@ -104,7 +104,7 @@ static int write_data(const struct report *const *reports, size_t nr_runs,
 	int err = runs ? write_json(reports, runs, nr_runs, options, out) : -ENOMEM;
 
 	for (size_t i = 0; i < nr_runs && !err; i++)
-		err = places_write(runs[i].places, i + 1 == nr_runs ? "" : "base_", out);
+		err = page_write_stacks(runs[i].places, i + 1 == nr_runs ? "" : "base_", out);
 	if (!err)
 		err = timeline_write(&runs[nr_runs - 1], out);
 	for (size_t i = 0; runs && i < nr_runs; i++)
