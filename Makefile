@@ -248,7 +248,18 @@ $(BUILD)/model/model: $(model_obj) $(unwind_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -ldl
 
-tests: all $(units) $(BUILD)/model/model $(programs) $(scenarios) $(rust_programs) $(benches)
+# The same sources with the sanitizer's library, and real threads; by each compiler that is there.
+tsan_compilers := gcc $(if $(shell command -v clang 2>/dev/null),clang)
+tsan_src := tests/tsan/threads.c $(model_shim) $(wildcard preload/unwind*.c)
+
+$(BUILD)/tsan/%/threads: $(tsan_src) $(wildcard preload/*.[ch] trace/*.h tests/model/open.h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,TSAN,$@)
+	$(Q)$* $(c_flags) -DSYS_ENTER_ELSEWHERE -fsanitize=thread -Wno-unknown-warning-option -Wno-tsan \
+		-pthread -o $@ $(tsan_src) -ldl
+
+tests: all $(units) $(BUILD)/model/model $(tsan_compilers:%=$(BUILD)/tsan/%/threads) \
+	$(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
 check: tests $(asan_units) $(replays) $(BUILD)/asan/lockprof
