@@ -57,13 +57,15 @@ def processes():
 
 
 def all_checks():
-    for name in ("values", "values_wait", "values_threads", "values_cancel"):
+    for name in ("values", "values_wait", "values_threads", "values_cancel", "values_queue"):
         same(name, program(name))
     for mode in ("storm", "cancel", "ends", "unmap", "deep", "robust"):
         same(mode, program("odd_threads", mode))
     same("race", program("odd_threads", "race"), traces=20)
     for mode in ("tiny", "brink", "altstack", "coroutines", "travel", "recursion"):
         same(mode, program("odd_stacks", mode))
+    for mode in ("servers", "restarts", "jumps", "untouched"):
+        same(f"signal {mode}", program("odd_signals", mode))
     crowds()
     processes()
 
