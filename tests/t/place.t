@@ -15,10 +15,12 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import ledger  # noqa: E402
 
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
 NOBODY, NOT_PERMITTED = 65534, 77
 BLOCK = 65536
 OTHER_CALLS = 20  # that the programs make once, or once in each thread, besides the pairs
@@ -296,6 +298,25 @@ def core_dump():
     tap.result(wrong, "a core dump" if dumped[0] & 128 else "an abort where no core is dumped")
 
 
+def jumping_clock():
+    """Somebody sets the wall clock all the time: counts and durations are none of its business."""
+    for options in ledger.OPTIONS:
+        with ledger.Folder() as folder:
+            jump = os.path.join(folder.path, "jump.so")
+            subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", jump,
+                            os.path.join(SOURCES, "clock_jump.c")], check=True)
+            began = time.monotonic_ns()
+            done = folder.run("descriptors", "lock_limit", options=options,
+                              preload=f"{ledger.SHIM}:{jump}")
+            took_ns = time.monotonic_ns() - began
+            wrong = status(done) + folder.check()
+            for told in ledger.traces_of(folder.path)[0].values():
+                run = told["run"]
+                if not run["hold_ns"] < 4 * run["duration_ns"] <= 4 * took_ns:
+                    wrong += f"took {took_ns} ns: {run}\n"
+            tap.result(wrong, f"a wall clock that jumps, {options}")
+
+
 def many_threads():
     name = "8,300 threads at the same time"
     with ledger.Folder() as folder:
@@ -311,7 +332,7 @@ def many_threads():
 
 CASES = {
     "full": full_disks, "no_folder": no_folder, "moved": moved_traces, "umask": no_umask,
-    "proc": without_proc, "setuid": setuid_program, "core": core_dump, "threads": many_threads,
+    "clock": jumping_clock, "proc": without_proc, "setuid": setuid_program, "core": core_dump, "threads": many_threads,
     "chroot": lambda: goes_there("chroot", "chrooted", root=True),
     "chroot_closed": lambda: goes_there("chroot, everything closed", "chrooted_closed", root=True,
                                         event="no_file"),

@@ -51,6 +51,7 @@ def processes():
          before=few_descriptors)
     same("plugins", program("odd_process", "plugins", plugin))
     same("namespaces", program("odd_process", "namespaces", plugin))
+    same("quiet", program("quiet"), traces=2)
     same("around main", program("odd_process", "around_main"))
     same("quick exit", program("odd_process", "quick_exit"))
     same("a constructor before ours", program("plugin"), preload=[plugin])
