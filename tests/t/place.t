@@ -219,15 +219,11 @@ def goes_there(name, mode, *more, before=None, slack=0, event=None, root=False):
 def no_umask():
     """Nobody may do anything, but the trace is its owner's all the same."""
     def before():
-        if IS_ROOT:
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
         os.umask(0o777)
     for options in ledger.OPTIONS:
         with ledger.Folder() as folder:
-            os.chmod(folder.path, 0o777)
             with open(folder.book, "wb"):
-                os.chmod(folder.book, 0o666)
+                pass
             done = folder.run("places", "last_umask", options=options, before=before)
             wrong = status(done) + folder.check()
             for trace in glob.glob(folder.path + "/*.trace"):
@@ -251,6 +247,11 @@ def without_proc():
             tap.result(status(done) + folder.check(), f"{name}, {options}")
 
 
+def may_reach(path):
+    return subprocess.run(["ls", path], preexec_fn=lambda: os.setuid(NOBODY),
+                          capture_output=True).returncode == 0
+
+
 def setuid_program():
     """The loader does not preload into it, and it works."""
     name = "a setuid program"
@@ -259,6 +260,9 @@ def setuid_program():
         return
     with ledger.Folder() as folder:
         os.chmod(folder.path, 0o777)
+        if not may_reach(folder.path):
+            tap.skip(name, "nobody may come here")
+            return
         program = shutil.copy(os.path.join(ledger.BUILD, "tests", "places"), folder.path)
         os.chmod(program, 0o4755)
         done = subprocess.run([program, "dropped", folder.book], capture_output=True, text=True,
