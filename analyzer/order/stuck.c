@@ -23,8 +23,6 @@
 #include "../cursor.h"
 #include "../hangs.h"
 
-#define LIVE_WAIT_NS 10000000 /* longer than it takes to read all state pages */
-
 enum color { NEW, ON_PATH, DONE };
 
 struct stuck {
@@ -120,9 +118,10 @@ static uint32_t hang_of_slot(const struct stuck *stuck, const struct trace_slot 
 	return UINT32_MAX;
 }
 
+/* Of a program that ran when its pages were read: whether it waited before that already. */
 static bool counts(const struct hang *hang)
 {
-	return !reader_is_live(hang->process->reader) || hang->wait_ns >= LIVE_WAIT_NS;
+	return !reader_is_live(hang->process->reader) || hang->wait_ns > 0;
 }
 
 /* Whether `other` is a writer that the reader `hang` stands behind. */
