@@ -251,7 +251,7 @@ $(BUILD)/model/model: $(model_obj) $(unwind_obj)
 tests: all $(units) $(BUILD)/model/model $(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
-check: tests $(asan_units) $(replays) $(BUILD)/asan/lockprof
+check: tests $(asan_units) $(replays) $(BUILD)/asan/fuzz/flip $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
 check-kill: tests
@@ -300,6 +300,12 @@ fuzz_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(BUILD)/asan/fuzz/unwind: $(call fuzz_unwind_objects,$(BUILD)/asan/obj/analyzer)
 $(BUILD)/asan/fuzz/%: $(BUILD)/asan/obj/analyzer/tests/fuzz/fuzz_%.o \
 		$(BUILD)/asan/obj/analyzer/tests/fuzz/replay.o \
+		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/asan/fuzz/flip: $(addprefix $(BUILD)/asan/obj/analyzer/tests/fuzz/,flip.o fuzz_reader.o) \
 		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
