@@ -262,7 +262,7 @@ tests: all $(units) $(BUILD)/model/model $(tsan_compilers:%=$(BUILD)/tsan/%/thre
 	$(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
-check: tests $(asan_units) $(replays) $(BUILD)/asan/lockprof
+check: tests $(asan_units) $(replays) $(BUILD)/asan/fuzz/flip $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
 check-kill: tests
@@ -311,6 +311,12 @@ fuzz_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(BUILD)/asan/fuzz/unwind: $(call fuzz_unwind_objects,$(BUILD)/asan/obj/analyzer)
 $(BUILD)/asan/fuzz/%: $(BUILD)/asan/obj/analyzer/tests/fuzz/fuzz_%.o \
 		$(BUILD)/asan/obj/analyzer/tests/fuzz/replay.o \
+		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/asan/fuzz/flip: $(addprefix $(BUILD)/asan/obj/analyzer/tests/fuzz/,flip.o fuzz_reader.o) \
 		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
