@@ -164,6 +164,7 @@ void module_free(struct module *m)
 	ranges_free(&m->data_symbols);
 	if (m->dwfl)
 		dwfl_end(m->dwfl);
+	free(m->own_note);
 	free(m->build_id);
 	free(m->path);
 	free(m);

@@ -42,6 +42,8 @@ struct module {
 	size_t build_id_len;
 	bool opened;
 	const char *note;
+	char *own_note; /* NULL: the note is nobody's */
+	bool is_deadly; /* a child died of it */
 
 	/* NULL when there is no file, or not the recorded one. */
 	Dwfl *dwfl;

@@ -164,6 +164,24 @@ def modules(tests):
         os.rmdir(library) if os.path.isdir(library) else os.unlink(library)
 
 
+def debug_file(tests):
+    """libdw opens what a library names as its debug file, and waits when that is a pipe."""
+    library = tests.path(f"{EVIL}/{EVIL}.so")
+    debug = tests.path("f.debug")
+    if not shutil.which("objcopy"):
+        tests.check("a pipe instead of a debug file # SKIP needs objcopy", True)
+        return
+    shutil.copy(tests.path("kept.so"), library)
+    shutil.copy(tests.path("kept.so"), debug)
+    subprocess.run(["objcopy", "--strip-debug", library], check=True)
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", library], check=True)
+    os.mkfifo(tests.path(f"{EVIL}/f.debug"))
+    run = tests.tool("report", "x.trace")
+    told = " ".join(run.stdout.decode().split())
+    tests.check("a pipe instead of a debug file", run.returncode == 0 and "gives no answer" in told,
+                run)
+
+
 def become(user):
     def run():
         os.setgroups([])
@@ -244,6 +262,7 @@ def main():
         messages(tests)
         terminal(tests)
         modules(tests)
+        debug_file(tests)
         sticky(tests)
         print(f"1..{tests.count}")
     sys.exit(1 if tests.failed else 0)
