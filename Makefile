@@ -34,7 +34,7 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c analyzer/export/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
