@@ -153,8 +153,8 @@ $(BUILD)/obj/preload/preload/confirm/calls.o: shim_cflags += -O2 -foptimize-sibl
 # --- the analyzer ---------------------------------------------------------------------------------
 
 # Expanded when a recipe runs, that is after the dependencies have been installed.
-dw_cflags = $(shell pkg-config --cflags libdw libelf zlib 2>/dev/null)
-dw_libs = $(shell pkg-config --libs libdw libelf zlib 2>/dev/null) -liberty
+dw_cflags = $(shell pkg-config --cflags libdw libelf zlib sqlite3 2>/dev/null)
+dw_libs = $(shell pkg-config --libs libdw libelf zlib sqlite3 2>/dev/null) -liberty
 analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
 sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 

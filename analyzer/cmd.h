@@ -11,6 +11,7 @@ int cmd_confirm(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_order(int argc, char **argv);
 int cmd_html(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 

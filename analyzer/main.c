@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{ "order", cmd_order, "which locks can deadlock, or did" },
 	{ "confirm", cmd_confirm, "run a program so that such a deadlock happens" },
 	{ "html", cmd_html, "the same and more as one page to look at" },
+	{ "export", cmd_export, "for other tools: pprof, Perfetto, speedscope, SQLite, ..." },
 	{ "info", cmd_info, "facts about a trace file" },
 	{ "dump", cmd_dump, "the raw events of a trace file as text" },
 };
