@@ -60,14 +60,14 @@ def links():
 def wrappers():
     """poison.so forwards everything; what is on a page of its own it takes away when it is let go."""
     poison = compiled("poison.so", ["builds/poison.c"], "-shared", "-fPIC")
-    built_in = compiled("poison.o", ["builds/poison.c"], "-c", "-Dmain=poison_main")
-    same("poison", [compiled("poison", ["builds/poison.c"])], preload=[poison])
+    same("poison", [compiled("poisoned", ["builds/poisoned.c"])], preload=[poison])
     for name, command in (("values_wait", program("values_wait")),
                           ("values_threads", program("values_threads")),
                           ("fork", program("odd_process", "fork"))):
         same(f"{name} with a wrapper after us", command, preload=[poison], modes=ONE)
         same(f"{name} with a wrapper before us", command, first=[poison], modes=ONE)
-    same("a wrapper in the program", [compiled("wrapped", ["values_wait.c", built_in])], modes=ONE)
+    same("a wrapper in the program", [compiled("wrapped", ["values_wait.c", "builds/poison.c"])],
+         modes=ONE)
 
 
 def allocators():
