@@ -234,7 +234,9 @@ static void ask_module(struct symbols *s, struct module *m, const struct child_q
 					    : "not looked at, after other files were too damaged");
 		return;
 	}
-	if (m->path[0] != '/' || (!s->child.pid && child_start(&s->child, work, s))) {
+	if (!m->opened && !m->is_foreign)
+		m->is_foreign = module_has_file(m, &s->debug_files);
+	if (!m->is_foreign || (!s->child.pid && child_start(&s->child, work, s))) {
 		work_here(s, q, answer);
 		return;
 	}
