@@ -34,14 +34,14 @@ deps_flags = -MMD -MP -MF $@.d
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
-analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c analyzer/export/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 rust_src := $(wildcard tests/programs/*.rs)
 scenario_src := $(wildcard tests/order/*.c tests/order/*.cpp)
 bench_src := $(wildcard tests/bench/*.c)
-fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 preload_obj := $(preload_src:%.c=$(BUILD)/obj/preload/%.o)
 analyzer_obj := $(analyzer_src:%.c=$(BUILD)/obj/analyzer/%.o)
@@ -61,7 +61,7 @@ programs := $(foreach p,$(program_src),$(BUILD)/tests/$(basename $(notdir $p)))
 scenarios := $(foreach p,$(scenario_src),$(BUILD)/order/$(basename $(notdir $p)))
 rust_programs := $(if $(shell command -v rustc 2>/dev/null),$(rust_src:tests/programs/%.rs=$(BUILD)/tests/%))
 benches := $(bench_src:tests/bench/%.c=$(BUILD)/bench/%)
-fuzzers := $(fuzz_src:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+replays := $(fuzz_names:%=$(BUILD)/asan/fuzz/%)
 
 products := $(if $(preload_src),$(shim)) $(tool)
 
@@ -82,7 +82,9 @@ help:
 	@echo 'deps     install what building and testing needs'
 	@echo 'deps-apps       ... and the programs of check-apps, which skips those that are missing'
 	@echo 'bench    measure the cost of recording'
-	@echo 'fuzz     run the fuzzers, FUZZ_SECONDS=60 each'
+	@echo 'fuzz     run the fuzzers (libFuzzer), FUZZ_SECONDS=60 each; FUZZ="reader text" only these'
+	@echo 'fuzz-short      the same in a minute for all together'
+	@echo 'fuzz-afl        the same by AFL++'
 	@echo 'viz      build viz/page.html from viz/src, with node'
 	@echo 'format   clang-format on the sources'
 	@echo 'install  into DESTDIR, PREFIX=/usr/local'
@@ -95,6 +97,7 @@ demo: all
 
 # The goals that must work on a bare machine install what is missing, the others name it.
 deps_groups := $(if $(filter tests check check-kill check-mutants deps,$(MAKECMDGOALS)),build test,build)
+deps_groups := $(strip $(deps_groups) $(if $(filter fuzz-afl,$(MAKECMDGOALS)),fuzz))
 deps_action := $(if $(filter check check-kill check-mutants demo deps,$(MAKECMDGOALS)),install,check)
 deps_ok := $(BUILD)/deps-$(subst $() ,-,$(deps_groups)).ok
 
@@ -245,10 +248,21 @@ $(BUILD)/model/model: $(model_obj) $(unwind_obj)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -ldl
 
-tests: all $(units) $(BUILD)/model/model $(programs) $(scenarios) $(rust_programs) $(benches)
+# The same sources with the sanitizer's library, and real threads; by each compiler that is there.
+tsan_compilers := gcc $(if $(shell command -v clang 2>/dev/null),clang)
+tsan_src := tests/tsan/threads.c $(model_shim) $(wildcard preload/unwind*.c)
+
+$(BUILD)/tsan/%/threads: $(tsan_src) $(wildcard preload/*.[ch] trace/*.h tests/model/open.h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,TSAN,$@)
+	$(Q)$* $(c_flags) -DSYS_ENTER_ELSEWHERE -fsanitize=thread -Wno-unknown-warning-option -Wno-tsan \
+		-pthread -o $@ $(tsan_src) -ldl
+
+tests: all $(units) $(BUILD)/model/model $(tsan_compilers:%=$(BUILD)/tsan/%/threads) \
+	$(programs) $(scenarios) $(rust_programs) $(benches)
 
 # TESTS="tests/cases/x.case ..." runs only these.
-check: tests $(asan_units) $(BUILD)/asan/lockprof
+check: tests $(asan_units) $(replays) $(BUILD)/asan/fuzz/flip $(BUILD)/asan/lockprof
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
 check-kill: tests
@@ -281,17 +295,72 @@ bench: all $(benches)
 	@for driver in $(if $(BENCH),$(BENCH:%=tests/bench/%.sh),$(wildcard tests/bench/*.sh)); do \
 		BUILD=$(BUILD) sh $$driver $(BUILD) || exit 1; done
 
-# libFuzzer comes with clang; the objects are compiled anew with it.
-FUZZ_SECONDS ?= 60
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(filter-out analyzer/main.c,$(analyzer_src)) $(BUILD)/flags
+# --- fuzzing --------------------------------------------------------------------------------------
+
+# One entry function a target, tests/fuzz/fuzz_NAME.c, and three ways to call it: `make check` runs
+# the checked-in corpora with any compiler, libFuzzer comes with clang, AFL++ with its own.
+fuzz_parts := $(filter-out analyzer/main.c,$(analyzer_src)) tests/lib/tracegen.c tests/fuzz/fuzz.c \
+	tests/fuzz/steps.c
+# The target is a module's loader to it, and its stack.
+fuzz_unwind_parts := $(filter-out preload/unwind.c preload/unwind_module.c,$(wildcard preload/unwind*.c))
+fuzz_objects = $(fuzz_parts:%.c=$(1)/%.o)
+fuzz_unwind_objects = $(fuzz_unwind_parts:%.c=$(1)/%.o)
+fuzz_cflags = $(filter-out -O%,$(c_flags)) $(analyzer_cflags) -O1 -fno-omit-frame-pointer
+fuzz_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/asan/fuzz/unwind: $(call fuzz_unwind_objects,$(BUILD)/asan/obj/analyzer)
+$(BUILD)/asan/fuzz/%: $(BUILD)/asan/obj/analyzer/tests/fuzz/fuzz_%.o \
+		$(BUILD)/asan/obj/analyzer/tests/fuzz/replay.o \
+		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/asan/fuzz/flip: $(addprefix $(BUILD)/asan/obj/analyzer/tests/fuzz/,flip.o fuzz_reader.o) \
+		$(call fuzz_objects,$(BUILD)/asan/obj/analyzer)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(sanitize) -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/fuzz/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)
-	$(Q)clang $(c_flags) $(analyzer_cflags) -fsanitize=fuzzer,address,undefined -pthread -o $@ \
-		$(filter %.c,$^) $(dw_libs) -lm
+	$(Q)clang $(fuzz_cflags) $(fuzz_sanitize) -fsanitize=fuzzer-no-link $(deps_flags) -c -o $@ $<
 
-fuzz: $(fuzzers)
-	@for f in $(fuzzers); do mkdir -p $$f.corpus && \
-		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 $$f.corpus || exit 1; done
+$(BUILD)/afl/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,AFL,$<)
+	$(Q)AFL_QUIET=1 afl-clang-fast $(fuzz_cflags) $(fuzz_sanitize) $(deps_flags) -c -o $@ $<
+
+$(BUILD)/fuzz/unwind: $(call fuzz_unwind_objects,$(BUILD)/fuzz/obj)
+$(BUILD)/fuzz/reader: $(BUILD)/fuzz/obj/tests/fuzz/mutate.o
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(call fuzz_objects,$(BUILD)/fuzz/obj)
+	$(call say,LD,$@)
+	$(Q)clang $(fuzz_sanitize) -fsanitize=fuzzer -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/afl/unwind: $(call fuzz_unwind_objects,$(BUILD)/afl/obj)
+$(BUILD)/afl/%: $(BUILD)/afl/obj/tests/fuzz/fuzz_%.o $(call fuzz_objects,$(BUILD)/afl/obj)
+	$(call say,LD,$@)
+	$(Q)AFL_QUIET=1 afl-clang-fast $(fuzz_sanitize) -fsanitize=fuzzer -pthread -o $@ $^ $(dw_libs) -lm
+
+$(BUILD)/afl/mutate.so: tests/fuzz/mutate.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(c_flags) -shared -fPIC -o $@ $<
+
+FUZZ_SECONDS ?= 60
+FUZZ ?= $(fuzz_names)
+
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
+	@tests/fuzz/run libfuzzer $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
+
+# A minute for all together, unless FUZZ_SECONDS says what each gets.
+short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(FUZZ))),$(FUZZ_SECONDS))
+
+fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
+	@tests/fuzz/run libfuzzer $(short_seconds) $(BUILD) $(FUZZ)
+
+fuzz-afl: $(FUZZ:%=$(BUILD)/afl/%) $(BUILD)/afl/mutate.so
+	@tests/fuzz/run afl $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
 
 format:
 	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
@@ -314,3 +383,4 @@ clean:
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/asan/obj/*/*/*.d \
 	$(BUILD)/asan/obj/*/*/*/*.d $(BUILD)/samples/*.d $(BUILD)/tests/*.d $(BUILD)/order/*.d $(BUILD)/bench/*.d)
 -include $(wildcard $(BUILD)/model/*/*/*.d $(BUILD)/model/*/*/*/*.d)
+-include $(wildcard $(BUILD)/fuzz/obj/*/*.d $(BUILD)/fuzz/obj/*/*/*.d $(BUILD)/afl/obj/*/*.d $(BUILD)/afl/obj/*/*/*.d)

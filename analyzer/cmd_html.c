@@ -7,6 +7,7 @@
  */
 #include "cmd.h"
 #include "options.h"
+#include "order_view.h"
 #include "page/page.h"
 #include "traces.h"
 
@@ -139,12 +140,42 @@ static struct model *read_model(const char *const *paths, size_t nr, int *err)
 	return NULL;
 }
 
+/* The lock order of a model as JSON, to be freed; NULL with a message when there is none. */
+static char *order_text_of(struct model *model)
+{
+	const struct order_options options = { .keep_hidden = true, .progress = traces_progress };
+	struct order_view view = { .report = { .model = model, .frames = model_frames },
+				   .explain_hidden = true };
+	struct order *order = NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+	int err;
+
+	traces_progress_begin("judging");
+	err = order_new(&order, model, &options);
+	traces_progress_end();
+	out = err ? NULL : open_memstream(&text, &size);
+	view.order = order;
+	if (!err)
+		err = out ? order_json(&view, out) : -ENOMEM;
+	if (out && fclose(out) != 0 && !err)
+		err = -ENOMEM;
+	order_free(order);
+	if (!err)
+		return text;
+	output_error("the page has no lock order: %s", strerror(-err));
+	free(text);
+	return NULL;
+}
+
 static int write_page(struct model *const *models, size_t nr, const struct arguments *arguments,
 		      const char *path)
 {
 	struct report reports[2];
 	const struct report *list[2] = { &reports[0], &reports[1] };
-	const struct page_options options = { arguments->title, arguments->events };
+	char *order = order_text_of(models[nr - 1]);
+	const struct page_options options = { arguments->title, order, arguments->events };
 	int err;
 
 	for (size_t i = 0; i < nr; i++)
@@ -156,6 +187,7 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 					      .width = SIZE_MAX,
 					      .frames = model_frames };
 	err = write_file(path, &(struct content){ list, nr, &options });
+	free(order);
 	if (err)
 		output_error("%s: %s", path, strerror(-err));
 	return err;

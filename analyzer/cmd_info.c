@@ -140,17 +140,13 @@ __attribute__((format(printf, 2, 3))) static void print_fact(const char *name, c
 static void print_argv(const struct trace_header *h)
 {
 	const char *argument = h->argv;
-	char *line = NULL;
-	size_t size;
-	FILE *out = open_memstream(&line, &size);
+	char line[sizeof(h->argv) + 1];
+	size_t at = 0;
 
-	if (!out)
-		return;
 	for (uint32_t i = 0; i < h->argc; i++, argument += strlen(argument) + 1)
-		fprintf(out, "%s%s", i ? " " : "", argument);
-	if (fclose(out) == 0)
-		print_fact("command", "%s", line);
-	free(line);
+		at += (size_t)sprintf(line + at, "%s%s", i ? " " : "", argument);
+	line[at] = '\0';
+	print_fact("command", "%s", line);
 }
 
 static void print_start(const struct trace_header *h)

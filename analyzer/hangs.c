@@ -56,6 +56,13 @@ static bool find_hang(const struct model *model, const struct process *process,
 	return true;
 }
 
+static int by_thread(const void *a, const void *b)
+{
+	const struct hang *x = a, *y = b;
+
+	return (x->thread > y->thread) - (x->thread < y->thread);
+}
+
 int hangs_find(const struct model *model, struct hang **hangs, size_t *nr)
 {
 	size_t max = 0;
@@ -75,6 +82,7 @@ int hangs_find(const struct model *model, struct hang **hangs, size_t *nr)
 			*nr += find_hang(model, process, reader_slot(process->reader, k),
 					 &(*hangs)[*nr]);
 	}
+	qsort(*hangs, *nr, sizeof(**hangs), by_thread);
 	return 0;
 }
 

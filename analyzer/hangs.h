@@ -21,7 +21,7 @@ struct hang {
 	uint64_t wait_ns;
 };
 
-/* Those of all processes, to be freed. 0 or -ENOMEM. */
+/* Those of all processes, eldest thread first; to be freed. 0 or -ENOMEM. */
 int hangs_find(const struct model *model, struct hang **hangs, size_t *nr);
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "cmd.h"
 #include "options.h"
+#include "output.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,10 +54,10 @@ static int reject(const char *word)
 
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		nearest_offer(&nearest, commands[i].name);
-	fprintf(stderr, "lockprof: unknown %s '%s'", *word == '-' ? "option" : "command", word);
-	if (nearest.best)
-		fprintf(stderr, "; did you mean '%s'?", nearest.best);
-	fputs("\nTry 'lockprof --help'.\n", stderr);
+	output_error("unknown %s '%s'%s%s%s", *word == '-' ? "option" : "command", word,
+		     nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
+		     nearest.best ? "'?" : "");
+	fputs("Try 'lockprof --help'.\n", stderr);
 	return 2;
 }
 

@@ -39,32 +39,27 @@ struct graph {
 	uint32_t *of_lock, *of_thread; /* model's index -> node + 1; 0: none yet */
 	uint32_t *of_class;
 	uint32_t *tangled; /* of each class: locks of it that lie in a circle */
+	bool *is_tangled;  /* of each lock */
 	struct arrow *arrows;
 	size_t nr_arrows;
 };
 
 /* ---- nodes ---- */
 
-/* Counts each lock once, by marking it. */
-static int count_tangled(struct graph *graph)
+static void count_tangled(struct graph *graph)
 {
 	const struct order *order = graph->view->order;
-	const struct model *model = order->model;
-	bool *seen = calloc(model->nr_locks + 1, sizeof(*seen));
 
-	if (!seen)
-		return -ENOMEM;
 	for (size_t i = 0; i < 2 * order->nr_edges; i++) {
 		const struct order_edge *edge = &order->edges[i / 2];
 		struct order_thing thing = i % 2 ? edge->to : edge->from;
 
-		if (!edge->component || thing.what == ORDER_THREAD || seen[thing.index])
+		if (!edge->component || thing.what == ORDER_THREAD ||
+		    graph->is_tangled[thing.index])
 			continue;
-		seen[thing.index] = true;
-		graph->tangled[model->locks[thing.index].class]++;
+		graph->is_tangled[thing.index] = true;
+		graph->tangled[order->model->locks[thing.index].class]++;
 	}
-	free(seen);
-	return 0;
 }
 
 static uint32_t *node_place(struct graph *graph, struct order_thing thing, bool *is_class)
@@ -75,7 +70,7 @@ static uint32_t *node_place(struct graph *graph, struct order_thing thing, bool 
 	if (thing.what == ORDER_THREAD)
 		return &graph->of_thread[thing.index];
 	class = graph->view->order->model->locks[thing.index].class;
-	if (graph->tangled[class] > 0 && graph->tangled[class] <= APART_MAX)
+	if (graph->is_tangled[thing.index] && graph->tangled[class] <= APART_MAX)
 		return &graph->of_lock[thing.index];
 	*is_class = true;
 	return &graph->of_class[class];
@@ -278,13 +273,14 @@ int order_dot(const struct order_view *view, FILE *out)
 		.of_thread = calloc(model->nr_threads + 1, sizeof(*graph.of_thread)),
 		.of_class = calloc(model->nr_classes + 1, sizeof(*graph.of_class)),
 		.tangled = calloc(model->nr_classes + 1, sizeof(*graph.tangled)),
+		.is_tangled = calloc(model->nr_locks + 1, sizeof(*graph.is_tangled)),
 	};
 	int err = -ENOMEM;
 
 	if (graph.nodes && graph.arrows && graph.of_lock && graph.of_thread && graph.of_class &&
-	    graph.tangled)
-		err = count_tangled(&graph);
-	if (!err) {
+	    graph.tangled && graph.is_tangled) {
+		err = 0;
+		count_tangled(&graph);
 		fill(&graph);
 		print_graph(&graph, out);
 	}
@@ -294,5 +290,6 @@ int order_dot(const struct order_view *view, FILE *out)
 	free(graph.of_thread);
 	free(graph.of_class);
 	free(graph.tangled);
+	free(graph.is_tangled);
 	return err;
 }

@@ -56,6 +56,8 @@ static int print_result(const struct order_view *view, FILE *out)
 		return err;
 	if (told)
 		fprintf(line.out, "%zu" REPORT_GLUE "finding%s: ", told, report_plural(told));
+	else if (view->order->hidden[ORDER_HIDDEN_SUPPRESSED])
+		fputs("Nothing but what is suppressed: ", line.out);
 	else if (view->order->nr_components && !nr_hidden(view->order))
 		fprintf(line.out,
 			"Locks are taken in circles, but none of up to %u" REPORT_GLUE "locks: ",
@@ -223,16 +225,24 @@ static int print_counted_limit(const struct order_view *view, FILE *out, uint64_
 	return print_line(view, out, " !  ", &line);
 }
 
-/* Locks of the largest strongly connected part: only then the length of cycles is a limit. */
+/* Whether a strongly connected part has more locks and threads than a cycle may have. */
 static bool has_longer(const struct order *order)
 {
-	uint32_t *edges = calloc((size_t)order->nr_components + 1, sizeof(*edges));
-	bool longer = false;
+	size_t nr_locks = order->model->nr_locks, nr = nr_locks + order->model->nr_threads;
+	uint32_t *size = calloc((size_t)order->nr_components + 1, sizeof(*size));
+	bool *seen = calloc(nr + 1, sizeof(*seen)), longer = false;
 
-	for (size_t i = 0; edges && i < order->nr_edges; i++)
-		longer |= order->edges[i].component &&
-			  ++edges[order->edges[i].component] > order->max_cycle;
-	free(edges);
+	for (size_t i = 0; size && seen && i < order->nr_edges; i++) {
+		const struct order_edge *edge = &order->edges[i];
+		size_t thing = edge->from.index + (edge->from.what == ORDER_THREAD ? nr_locks : 0);
+
+		if (!edge->component || seen[thing])
+			continue;
+		seen[thing] = true;
+		longer |= ++size[edge->component] > order->max_cycle;
+	}
+	free(size);
+	free(seen);
 	return longer;
 }
 

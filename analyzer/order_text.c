@@ -57,6 +57,13 @@ static void put_mode(uint32_t mode, FILE *out)
 		fputs(" with a deadline", out);
 }
 
+static const char *ordinal(uint64_t number)
+{
+	if (number / 10 % 10 == 1)
+		return "th";
+	return number % 10 == 1 ? "st" : number % 10 == 2 ? "nd" : number % 10 == 3 ? "rd" : "th";
+}
+
 static int put_has(const struct order_view *view, const struct order_finding *finding,
 		   const struct order_member *member, FILE *out)
 {
@@ -75,7 +82,8 @@ static int put_has(const struct order_view *view, const struct order_finding *fi
 	if (now && member->wanted.what)
 		put_age(view, finding->process, member->held_ticks, out);
 	if (member->number > 1)
-		fprintf(out, ", for the %" PRIu64 REPORT_GLUE "th time", member->number);
+		fprintf(out, ", for the %" PRIu64 "%s" REPORT_GLUE "time", member->number,
+			ordinal(member->number));
 	return put_spot(view, finding->process, order_held_spot(member), REPORT_FUNCTION, out);
 }
 

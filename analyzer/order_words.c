@@ -91,7 +91,8 @@ struct order_spot order_wanted_spot(const struct order_member *member)
 	return (struct order_spot){ .node = member->wanted_node, .stack = member->wanted_stack };
 }
 
-static int put_place(const struct order_view *view, uint32_t process, uint32_t node, FILE *out)
+static int put_place(const struct order_view *view, uint32_t process, uint32_t node,
+		     const char *before, FILE *out)
 {
 	char *place;
 
@@ -100,7 +101,7 @@ static int put_place(const struct order_view *view, uint32_t process, uint32_t n
 	place = order_place(view, process, node, 0, REPORT_FUNCTION);
 	if (!place)
 		return -ENOMEM;
-	fprintf(out, " in %s", place);
+	fprintf(out, "%s%s", before, place);
 	free(place);
 	return 0;
 }
@@ -277,13 +278,14 @@ int order_put_assumption(const struct order_view *view, const struct order_findi
 	case ORDER_SKIPS_SECTION:
 		order_put_thread(view, out, assumption->thread);
 		fputs(" still comes", out);
-		err = put_place(view, finding->process, assumption->node, out);
-		fputs(" this far though the section of ", out);
+		err = put_place(view, finding->process, assumption->node, " to ", out);
+		fputs(" though the section of ", out);
 		order_put_thing(view, out, assumption->thing);
 		fputs(" by ", out);
 		order_put_thread(view, out, assumption->other_thread);
 		if (!err)
-			err = put_place(view, finding->process, assumption->other_node, out);
+			err = put_place(view, finding->process, assumption->other_node, " in ",
+					out);
 		fputs(" has not run before", out);
 		break;
 	case ORDER_OTHER_SIGNAL:
@@ -294,7 +296,7 @@ int order_put_assumption(const struct order_view *view, const struct order_findi
 		order_put_thread(view, out, assumption->other_thread);
 		fputs(" asks to write ", out);
 		order_put_thing(view, out, assumption->thing);
-		err = put_place(view, finding->process, assumption->other_node, out);
+		err = put_place(view, finding->process, assumption->other_node, " in ", out);
 		fputs(" in between; writers come first there", out);
 		break;
 	case ORDER_LOCK_LIKE:
@@ -433,8 +435,8 @@ const char *order_level_claim(enum order_level level)
 			"was replayed and checked. lockprof does not see memory accesses: the "
 			"schedule is real unless an assumption above is false",
 		[ORDER_CONDITIONAL] =
-			"as PREDICTED, but the schedule leaves out a section that may hand something "
-			"on",
+			("as PREDICTED, but the schedule leaves out a section that may hand "
+			 "something on"),
 		[ORDER_COMM_PREDICTED] =
 			"a circle through a wait for a signal; everyone known to give it is in it",
 		[ORDER_POTENTIAL] = "a circle that nothing known excludes; no schedule was proved",

@@ -84,25 +84,33 @@ static FILE *open_trusted(const char *path, uint32_t uid)
 	return file;
 }
 
-int perfmap_read(struct perfmap *map, const char *path, uint32_t uid)
+int perfmap_parse(struct perfmap *map, FILE *file)
 {
-	FILE *file = open_trusted(path, uid);
 	char *line = NULL;
 	size_t capacity = 0;
 	uint32_t number = 0;
 	ssize_t length;
 	int err = 0;
 
-	if (!file)
-		return -errno;
 	while (!err && (length = getline(&line, &capacity, file)) > 0) {
 		if (line[length - 1] == '\n')
 			line[length - 1] = '\0';
 		err = add_line(map, line, number++);
 	}
 	free(line);
-	fclose(file);
 	ranges_sort(&map->code);
+	return err;
+}
+
+int perfmap_read(struct perfmap *map, const char *path, uint32_t uid)
+{
+	FILE *file = open_trusted(path, uid);
+	int err;
+
+	if (!file)
+		return -errno;
+	err = perfmap_parse(map, file);
+	fclose(file);
 	return err;
 }
 

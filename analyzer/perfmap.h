@@ -2,6 +2,8 @@
 #ifndef LOCKPROF_PERFMAP_H
 #define LOCKPROF_PERFMAP_H
 
+#include <stdio.h>
+
 #include "ranges.h"
 
 struct perfmap {
@@ -13,6 +15,8 @@ struct perfmap {
  * out.
  */
 int perfmap_read(struct perfmap *map, const char *path, uint32_t uid);
+/* The same of an open file. 0 or -ENOMEM. */
+int perfmap_parse(struct perfmap *map, FILE *file);
 /* The name of the code at PC, or NULL. */
 const char *perfmap_find(const struct perfmap *map, uint64_t pc);
 void perfmap_free(struct perfmap *map);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "reader_internal.h"
 
@@ -209,6 +210,14 @@ static void size_check(struct reader *reader)
 			       (unsigned long long)(h->nr_blocks - reader->nr_blocks));
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static int read_all(struct reader *reader)
 {
 	int err = reader_read_blocks(reader);
@@ -248,6 +257,7 @@ int reader_open(struct reader **opened, const char *path, char *error, size_t er
 	header_repair(reader);
 	reader->nr_of_type[TRACE_BLOCK_HEADER] = 1;
 	reader->live = reader_is_live(reader);
+	reader->opened_ns = monotonic_ns();
 	err = read_all(reader);
 	if (err)
 		goto out;

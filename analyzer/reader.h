@@ -90,7 +90,10 @@ uint64_t reader_time_ns(const struct reader *reader, uint64_t ticks);
 double reader_ns_per_tick(const struct reader *reader);
 /* The recording's last moment in ticks: its end, or the latest thing seen. */
 uint64_t reader_end_ticks(const struct reader *reader);
-/* ns since the recording's start: now, when the process lived when it was opened; else its end. */
+/*
+ * ns since the recording's start: of a process that lived when the trace was opened that moment,
+ * from before its slots were read; else its end.
+ */
 uint64_t reader_now_ns(const struct reader *reader);
 /* Whether the process lives still (same host, pid exists and holds this file). */
 bool reader_is_live(const struct reader *reader);

@@ -397,7 +397,8 @@ static int walk_slots(struct reader *reader)
 		else if (type == TRACE_BLOCK_RECORDS)
 			reader->records_bytes += reader_block_bytes(reader, i);
 	}
-	slots_sort(reader);
+	if (!err)
+		slots_sort(reader);
 	return err;
 }
 

@@ -137,12 +137,9 @@ double reader_ns_per_tick(const struct reader *reader)
 uint64_t reader_now_ns(const struct reader *reader)
 {
 	uint64_t end_ns = reader_time_ns(reader, reader_end_ticks(reader));
-	uint64_t start_ns = reader->header.calibration[0].monotonic_ns, now_ns;
-	struct timespec now;
+	uint64_t start_ns = reader->header.calibration[0].monotonic_ns;
 
-	if (!reader->live)
+	if (!reader->live || reader->opened_ns < start_ns)
 		return end_ns;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	return now_ns > start_ns + end_ns ? now_ns - start_ns : end_ns;
+	return reader->opened_ns - start_ns;
 }

@@ -50,6 +50,7 @@ struct reader {
 	uint64_t nr_blocks;			      /* in these, a cut one included */
 	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1]; /* 0: never written */
 	bool live;				      /* when it was opened */
+	uint64_t opened_ns;			      /* CLOCK_MONOTONIC, before anything was read */
 	struct trace_header header;		      /* a copy, its texts terminated */
 	struct reader_clock clock;
 	uint64_t end_ticks;

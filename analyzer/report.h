@@ -238,8 +238,10 @@ void report_put_thread(const struct report *report, FILE *out, const struct thre
 void report_put_threads(const struct report *report, FILE *out, uint32_t thread, uint32_t nr);
 /*
  * Whole parts of 1000 of what each value is of total, rounded so that they sum up right (largest
- * remainder). The values must not sum up to more than total. All 0 when total is.
+ * remainder). The values must not sum up to more than total. All 0 when total is. At most
+ * REPORT_SHARES_MAX of them.
  */
+#define REPORT_SHARES_MAX 16
 void report_permille(const uint64_t *values, size_t nr, uint64_t total, unsigned int *permille);
 
 int report_story(const struct report *report, FILE *out);

@@ -8,6 +8,7 @@
  * number has no reason to be touched.
  */
 #include "report.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,22 +31,21 @@ static bool is_formula(const char *text)
 /* A name, its control characters escaped, quoted where a comma or a quote needs it. */
 static void put_text(FILE *out, const char *text)
 {
-	size_t size = output_escape(NULL, 0, text) + 1;
-	char *escaped = malloc(size);
-	bool quoted;
+	bool quoted = strpbrk(text, ",\"") != NULL;
+	size_t left = strlen(text), length;
 
-	if (!escaped)
-		return;
-	output_escape(escaped, size, text);
-	quoted = strpbrk(escaped, ",\"") != NULL;
-	fprintf(out, "%s%s", quoted ? "\"" : "", is_formula(escaped) ? "'" : "");
-	for (const char *p = escaped; *p; p++) {
-		if (*p == '"')
-			fputc('"', out);
-		fputc(*p, out);
+	fprintf(out, "%s%s", quoted ? "\"" : "", is_formula(text) ? "'" : "");
+	for (; left; text += length, left -= length) {
+		char raw[5] = "", escaped[4 * sizeof(raw)];
+		uint32_t code;
+
+		length = utf8_decode(text, left, &code);
+		length += !length;
+		memcpy(raw, text, length);
+		output_escape(escaped, sizeof(escaped), raw);
+		fprintf(out, "%s%s", *text == '"' ? "\"" : "", escaped);
 	}
 	fputs(quoted ? "\"" : "", out);
-	free(escaped);
 }
 
 static void put_uint(FILE *out, uint64_t value)

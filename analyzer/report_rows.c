@@ -361,7 +361,7 @@ static char *thread_label(const struct report *report, const struct thread *thre
 	if (report_line_begin(&line) < 0)
 		return NULL;
 	report_put_thread(report, line.out, thread);
-	if (fclose(line.out) != 0) {
+	if (fclose(line.out) != 0 || !line.text) {
 		free(line.text);
 		return NULL;
 	}

@@ -76,7 +76,7 @@ static int print_words(FILE *out, size_t width, size_t indent, const char *text)
 int report_paragraph(const struct report *report, FILE *out, const char *first,
 		     enum output_face face, struct report_line *line)
 {
-	int err = fclose(line->out) == 0 ? 0 : -ENOMEM;
+	int err = fclose(line->out) == 0 && line->text ? 0 : -ENOMEM;
 
 	if (!err && report->tell) {
 		report->tell(report->teller, line, face);
@@ -166,28 +166,24 @@ void report_put_threads(const struct report *report, FILE *out, uint32_t thread,
 }
 
 /* Gives the missing thousandths to the values that lost most by rounding down. */
-static void spread_remainder(const double *lost, size_t nr, unsigned int missing,
-			     unsigned int *permille)
+static void spread_remainder(double *lost, size_t nr, unsigned int missing, unsigned int *permille)
 {
-	bool *has = calloc(nr + 1, sizeof(*has));
+	for (; missing > 0; missing--) {
+		size_t best = 0;
 
-	for (; has && missing > 0; missing--) {
-		size_t best = nr;
-
-		for (size_t i = 0; i < nr; i++)
-			if (!has[i] && (best == nr || lost[i] > lost[best]))
+		for (size_t i = 1; i < nr; i++)
+			if (lost[i] > lost[best])
 				best = i;
-		if (best == nr)
+		if (!nr || lost[best] < 0)
 			break;
-		has[best] = true;
+		lost[best] = -1;
 		permille[best]++;
 	}
-	free(has);
 }
 
 void report_permille(const uint64_t *values, size_t nr, uint64_t total, unsigned int *permille)
 {
-	double *lost = calloc(nr + 1, sizeof(*lost));
+	double lost[REPORT_SHARES_MAX];
 	uint64_t sum = 0;
 	unsigned int given = 0;
 
@@ -195,17 +191,15 @@ void report_permille(const uint64_t *values, size_t nr, uint64_t total, unsigned
 		double exact = report_ratio(values[i], total) * 1000;
 
 		permille[i] = (unsigned int)exact;
-		if (lost)
-			lost[i] = exact - permille[i];
+		lost[i] = exact - permille[i];
 		given += permille[i];
 		sum += values[i];
 	}
-	if (lost && total) {
+	if (total) {
 		unsigned int all = (unsigned int)(report_ratio(sum, total) * 1000 + 0.5);
 
 		spread_remainder(lost, nr, all > given ? all - given : 0, permille);
 	}
-	free(lost);
 }
 
 static void put_end(const struct process *process, FILE *out)

@@ -50,7 +50,7 @@ static void describe_lock(const void *address, uint32_t kind)
 {
 	struct trace_lock *lock = lock_find(address, (enum trace_kind)kind);
 
-	if (!lock || (lock->flags & TRACE_LOCK_INITIALISED))
+	if (!lock || (__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & TRACE_LOCK_INITIALISED))
 		return;
 	if (kind == TRACE_KIND_MUTEX)
 		lock_set_flag(lock, mutex_flags(address));

@@ -302,7 +302,7 @@ int file_create(const char *path, bool path_has_pid)
 		return -EIO;
 	}
 	if ((st.st_mode & 0600) != 0600)	/* the umask took its owner's rights */
-		sys_fchmod(fd, 0600);
+		sys_call(SYS_fchmod, fd, 0600, 0, 0, 0, 0);
 	file.device = st.st_dev;
 	file.inode = st.st_ino;
 	header = map_block(fd, 0);

@@ -63,12 +63,17 @@ void lock_forget_sites(void)
 		__atomic_fetch_add(&lock_tags[i], LOCK_TAG_STEP, __ATOMIC_RELAXED);
 }
 
+/* What an init call says; zeros where none was seen. */
+struct birth {
+	uint32_t stack, flags, value;
+};
+
 /*
  * A record for the next life at an address, in the slot that holds `old`. NULL: no room, or another
  * thread just used the slot, perhaps for another address.
  */
 static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *address,
-				   enum trace_kind kind)
+				   enum trace_kind kind, struct birth birth)
 {
 	struct trace_lock *before = lock_at(old), *lock;
 	uint32_t place;
@@ -82,6 +87,9 @@ static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *add
 	lock->kind = kind;
 	lock->generation = before ? before->generation + 1 : 0;
 	lock->lives = 1;
+	lock->init_stack = birth.stack;
+	lock->flags = birth.flags;
+	lock->value = birth.value;
 	records_commit(lock, TRACE_REC_LOCK, sizeof(*lock));
 	if (table_insert(slot, old, place))
 		return lock;
@@ -112,7 +120,7 @@ struct trace_lock *lock_get(const void *address, enum trace_kind kind)
 			return lock_at(place);
 		if (place)
 			lock_forget(address);
-		lock = lock_new(slot, place, address, kind);
+		lock = lock_new(slot, place, address, kind, (struct birth){ 0, 0, 0 });
 	}
 	return lock;
 }
@@ -138,22 +146,17 @@ static bool lock_recycle(struct trace_lock *lock, enum trace_kind kind, uint32_t
 void lock_born(struct thread *t, const void *address, enum trace_kind kind, uint32_t flags,
 	       uint32_t value)
 {
-	uint32_t stack = stack_take(t);
+	struct birth birth = { stack_take(t), flags | TRACE_LOCK_INITIALISED, value };
 	struct trace_lock *lock = NULL;
 
 	lock_forget(address);
 	for (int tries = 0; !lock && tries < 4; tries++) {
 		uint32_t place, *slot = lock_slot(address, &place);
 
-		if (!slot || lock_recycle(lock_at(place), kind, stack))
+		if (!slot || lock_recycle(lock_at(place), kind, birth.stack))
 			return;
-		lock = lock_new(slot, place, address, kind);
+		lock = lock_new(slot, place, address, kind, birth);
 	}
-	if (!lock)
-		return;
-	lock->init_stack = stack;
-	lock->value = value;
-	lock_set_flag(lock, flags | TRACE_LOCK_INITIALISED);
 }
 
 void lock_dies(const void *address, enum trace_kind kind)

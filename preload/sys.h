@@ -23,7 +23,9 @@
 /* Set for good where any system call may be the last one, see seccomp.c. */
 extern bool sys_sealed;
 
-#if defined(__x86_64__)
+#ifdef SYS_ENTER_ELSEWHERE	/* see tests/model, tests/tsan */
+long sys_enter(long nr, long a, long b, long c, long d, long e, long f);
+#elif defined(__x86_64__)
 static inline long sys_enter(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
@@ -96,11 +98,6 @@ static inline int sys_fallocate(int fd, uint64_t offset, uint64_t bytes)
 static inline int sys_fstat(int fd, struct stat *st)
 {
 	return (int)sys_call(SYS_fstat, fd, (long)st, 0, 0, 0, 0);
-}
-
-static inline int sys_fchmod(int fd, int mode)
-{
-	return (int)sys_call(SYS_fchmod, fd, mode, 0, 0, 0, 0);
 }
 
 static inline int sys_fcntl(int fd, int command, long arg)

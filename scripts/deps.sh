@@ -6,7 +6,7 @@
 #   deps.sh install GROUP...   says what is missing and installs it (apt-get, as root or by sudo);
 #                              where it cannot, prints the one command to run and exits 1
 #
-# Groups: build (the two products), test (make check), ci (.ci/run), apps (the
+# Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl), apps (the
 # programs of make check-apps; installing them starts the servers that Debian starts). Something is
 # missing when its probe fails, whatever installed it, so other distributions pass too; the package
 # names are Debian's. Nothing but a POSIX shell may be assumed here.
@@ -27,6 +27,7 @@ test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
 test|perl|cmd:prove
 test|python3|cmd:python3
 ci|clang|cmd:clang
+fuzz|afl++|cmd:afl-clang-fast
 apps|mariadb-server|cmd:mariadbd
 apps|memcached|cmd:memcached
 apps|redis-server|cmd:redis-server
@@ -119,7 +120,7 @@ install)
 	fi
 	;;
 *)
-	echo "usage: deps.sh check|install build|test|ci|apps ..." >&2
+	echo "usage: deps.sh check|install build|test|ci|fuzz|apps ..." >&2
 	exit 2
 	;;
 esac

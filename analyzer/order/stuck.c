@@ -23,8 +23,6 @@
 #include "../cursor.h"
 #include "../hangs.h"
 
-#define LIVE_WAIT_NS 10000000 /* longer than it takes to read all state pages */
-
 enum color { NEW, ON_PATH, DONE };
 
 struct stuck {
@@ -120,9 +118,10 @@ static uint32_t hang_of_slot(const struct stuck *stuck, const struct trace_slot 
 	return UINT32_MAX;
 }
 
+/* Of a program that ran when its pages were read: whether it waited before that already. */
 static bool counts(const struct hang *hang)
 {
-	return !reader_is_live(hang->process->reader) || hang->wait_ns >= LIVE_WAIT_NS;
+	return !reader_is_live(hang->process->reader) || hang->wait_ns > 0;
 }
 
 /* Whether `other` is a writer that the reader `hang` stands behind. */
@@ -170,24 +169,35 @@ static int visit_next(struct stuck *stuck, const struct hang *hang)
 
 /* ---- circles ---- */
 
-/* The path from its `first` on is a circle. */
-static int add_circle(struct stuck *stuck, size_t first)
+/* Where in a circle to begin to tell of it: at the thread that was created first. */
+static size_t eldest(const struct stuck *stuck, const uint32_t *circle, size_t nr)
 {
-	size_t nr = stuck->length - first;
+	size_t best = 0;
+
+	for (size_t i = 1; i < nr; i++)
+		if (stuck->hangs[circle[i]].thread < stuck->hangs[circle[best]].thread)
+			best = i;
+	return best;
+}
+
+static int add_circle(struct stuck *stuck, const uint32_t *circle, size_t nr)
+{
 	struct order_finding *finding = new_finding(stuck->order, ORDER_OCCURRED, nr);
+	size_t first = eldest(stuck, circle, nr);
 
 	if (!finding)
 		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++) {
-		const struct hang *hang = &stuck->hangs[stuck->path[first + i]];
-		const struct hang *before = &stuck->hangs[stuck->path[first + (i + nr - 1) % nr]];
+		uint32_t number = circle[(first + i) % nr];
+		const struct hang *hang = &stuck->hangs[number];
+		const struct hang *before = &stuck->hangs[circle[(first + i + nr - 1) % nr]];
 
 		finding->process = hang->process->number;
 		finding->members[i] = waiting_member(stuck, hang);
 		set_held_for(stuck, &finding->members[i], hang, before);
 		if (hang->is_bounded)
 			finding->level = ORDER_BOUNDED_STALL;
-		stuck->finding[stuck->path[first + i]] = (uint32_t)stuck->order->nr_findings;
+		stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
 	}
 	return 0;
 }
@@ -198,7 +208,9 @@ static int close_circle(struct stuck *stuck, uint32_t number)
 
 	while (stuck->path[--first] != number)
 		;
-	return stuck->finding[number] ? 0 : add_circle(stuck, first);
+	if (stuck->finding[number])
+		return 0;
+	return add_circle(stuck, stuck->path + first, stuck->length - first);
 }
 
 static int visit(struct stuck *stuck, uint32_t number)

@@ -6,7 +6,7 @@
  *	page_run.c	a model as the JSON that viz/DATA.md describes: processes, totals, sentences
  *	page_tables.c	... its classes, locks, threads, and waits that are no contention
  *	page_blame.c	... who waited where, and who held it
- *	page_places.c	stacks and frames, each kept once
+ *	page_places.c	stacks and frames
  *	page_timeline.c	the events as intervals of threads, the longest when there are too many
  *	page_columns.c	many numbers as one base64 text
  */
@@ -14,6 +14,7 @@
 #define LOCKPROF_PAGE_H
 
 #include "../json.h"
+#include "../places.h"
 #include "../report.h"
 
 #define PAGE_LOCKS	  2000	  /* with an entry of their own */
@@ -37,21 +38,9 @@ void column_fini(struct column *column);
 
 /* ---- page_places.c ---- */
 
-/* Frames and stacks of one run, each with a number from 0; stack 0 is the unknown one. */
-struct places;
-
-struct places *places_new(const struct report *report);
-void places_free(struct places *places);
-/* Each returns a stack's number, and 0 for an unknown one or when memory ran out. */
-uint32_t places_stack(struct places *places, const struct process *process, uint32_t stack,
-		      uint64_t site);
-/* Of a part; *end: the frame of its release if it was in another function, else UINT32_MAX. */
-uint32_t places_part(struct places *places, const struct report_part *part, uint32_t *end);
-/* What a site's acquisitions share: its function, whoever called it. */
-uint32_t places_site(struct places *places, const struct report_part *part);
-void places_put_frames(const struct places *places, struct json *json);
+void page_put_frames(const struct places *places, struct json *json);
 /* The columns stack_depth and stack_frame, with the prefix in front of their names. 0 or -errno. */
-int places_write(const struct places *places, const char *prefix, FILE *out);
+int page_write_stacks(const struct places *places, const char *prefix, FILE *out);
 
 /* ---- page_timeline.c ---- */
 
@@ -96,6 +85,7 @@ void page_put_counters(struct json *json, const char *key, const struct counters
 
 struct page_options {
 	const char *title;	/* NULL: the program's name */
+	const char *order;	/* `lockprof order --json` of the last report; NULL: not made */
 	uint64_t max_intervals;
 };
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../intervals.h"
+
 /* ---- sentences ---- */
 
 struct teller {
@@ -169,25 +171,6 @@ static bool is_complete(const struct model *model)
 
 /* ---- all of it ---- */
 
-/* Processes start at different moments: the earliest is 0. */
-static int find_begins(struct page_run *run)
-{
-	const struct model *model = run->model;
-	uint64_t first = UINT64_MAX;
-
-	run->begin_ns = calloc(model->nr_processes + 1, sizeof(*run->begin_ns));
-	if (!run->begin_ns)
-		return -ENOMEM;
-	for (size_t i = 0; i < model->nr_processes; i++) {
-		run->begin_ns[i] = report_header(&model->processes[i])->start_realtime_ns;
-		if (first > run->begin_ns[i])
-			first = run->begin_ns[i];
-	}
-	for (size_t i = 0; i < model->nr_processes; i++)
-		run->begin_ns[i] -= first;
-	return 0;
-}
-
 static int put_parts(struct page_run *run)
 {
 	int err;
@@ -212,12 +195,11 @@ static int put_parts(struct page_run *run)
 
 int page_run_put(struct page_run *run, const char *key)
 {
-	int err = find_begins(run);
+	int err;
 
-	if (err)
-		return err;
+	run->begin_ns = intervals_begins(run->model);
 	run->places = places_new(run->report);
-	if (!run->places)
+	if (!run->begin_ns || !run->places)
 		return -ENOMEM;
 	json_object_begin(run->json, key);
 	err = put_parts(run);
@@ -225,7 +207,7 @@ int page_run_put(struct page_run *run, const char *key)
 		err = timeline_init(run, run->max_intervals);
 	if (!err) {
 		timeline_put(run, run->json);
-		places_put_frames(run->places, run->json);
+		page_put_frames(run->places, run->json);
 	}
 	json_object_end(run->json);
 	return err;

@@ -69,6 +69,13 @@ static int put_json(const struct report *const *reports, struct page_run *runs, 
 	return err ? err : json_finish(&json);
 }
 
+static void write_element(const char *id, const char *text, size_t size, FILE *out)
+{
+	fprintf(out, "<script type=\"application/json\" id=\"%s\">", id);
+	write_escaped(text, size, out);
+	fputs("</script>\n", out);
+}
+
 static int write_json(const struct report *const *reports, struct page_run *runs, size_t nr_runs,
 		      const struct page_options *options, FILE *out)
 {
@@ -82,11 +89,10 @@ static int write_json(const struct report *const *reports, struct page_run *runs
 	err = put_json(reports, runs, nr_runs, options, memory);
 	if (fclose(memory) != 0 && !err)
 		err = -ENOMEM;
-	if (!err) {
-		fputs("<script type=\"application/json\" id=\"lockprof-page\">", out);
-		write_escaped(text, size, out);
-		fputs("</script>\n", out);
-	}
+	if (!err)
+		write_element("lockprof-page", text, size, out);
+	if (!err && options->order)
+		write_element("lockprof-order", options->order, strlen(options->order), out);
 	free(text);
 	return err;
 }
@@ -98,7 +104,7 @@ static int write_data(const struct report *const *reports, size_t nr_runs,
 	int err = runs ? write_json(reports, runs, nr_runs, options, out) : -ENOMEM;
 
 	for (size_t i = 0; i < nr_runs && !err; i++)
-		err = places_write(runs[i].places, i + 1 == nr_runs ? "" : "base_", out);
+		err = page_write_stacks(runs[i].places, i + 1 == nr_runs ? "" : "base_", out);
 	if (!err)
 		err = timeline_write(&runs[nr_runs - 1], out);
 	for (size_t i = 0; runs && i < nr_runs; i++)

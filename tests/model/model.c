@@ -201,6 +201,15 @@ static void lives_look(bool end)
 	model_assert(n == (uint64_t)highest + 1, "each generation comes once");
 }
 
+/* An address may be initialised by two at once: whoever does that gets no sense, but no half one.
+ */
+static void births_thread(int self)
+{
+	lock_born(NULL, &some_locks[0], TRACE_KIND_MUTEX, TRACE_LOCK_ROBUST, 7);
+	if (self)
+		lock_dies(&some_locks[0], TRACE_KIND_MUTEX);
+}
+
 /* ---- slots: threads that begin and end ---- */
 
 static int slot_user[16];
@@ -456,6 +465,7 @@ static const struct scenario scenarios[] = {
 	{ "nodes and a reader", 1, 1, 3, reader_thread, nodes_setup, NULL, NULL, 0 },
 	{ "lives", 3, 1, 2, lives_thread, lives_setup, NULL, lives_look, 0 },
 	{ "lives of three", 2, 0, 3, lives_thread, lives_setup, NULL, lives_look, 0 },
+	{ "births", 2, 1, 2, births_thread, NULL, NULL, lives_look, 0 },
 	{ "slots", 2, 1, 2, slots_thread, NULL, slots_begin, slots_look, 0 },
 	{ "slots used again", 2, 0, 3, reuse_thread, reuse_setup, slots_begin, NULL, 0 },
 	{ "flushes", 1, 0, 2, flushes_thread, NULL, flushes_begin, flushes_look, 0 },

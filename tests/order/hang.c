@@ -48,10 +48,12 @@ static void *take_b(void *unused)
 
 static void say_hanging(void)
 {
+	pid_t program = getpid();
+
 	if (fork())
 		return;
 	for (int i = 0; i < 4; i++)
-		await_sleep(getppid(), i);
+		await_sleep(program, i);
 	puts("hanging");
 	fflush(stdout);
 	_exit(0);

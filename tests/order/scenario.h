@@ -96,10 +96,14 @@ static inline bool is_asleep(pid_t process, int number)
 	return tid && thread_state_in(process, tid) == 'S';
 }
 
-static inline void await_sleep(pid_t process, int number)
+/* In the program itself, or in a child of it, which ends with it. */
+static inline void await_sleep(pid_t program, int number)
 {
-	while (!is_asleep(process, number))
+	while (!is_asleep(program, number)) {
+		if (getpid() != program && getppid() != program)
+			_exit(1);
 		sched_yield();
+	}
 }
 
 /*

@@ -147,6 +147,7 @@ static void close_all(void)
 
 static void low(void)
 {
+	ledger_init();
 	for (int n = 0; n < FIRST_FREE; n++) {
 		expect(open("/dev/null", O_RDWR) == n, "a low number is taken");
 		work(30000);
@@ -159,6 +160,7 @@ static void list(void)
 
 	for (int n = 0; n < OURS; n++)
 		used[n] = fcntl(n, F_GETFD) >= 0;
+	ledger_init();
 	much_work();
 	for (int n = 0; n < OURS; n++)
 		expect(used[n] == (fcntl(n, F_GETFD) >= 0), "a number is taken or free");
@@ -237,9 +239,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 3 && i < sizeof(modes) / sizeof(*modes); i++) {
 		if (strcmp(argv[1], modes[i].name))
 			continue;
-		ledger_open(argv[2]);
-		if (modes[i].run != low && modes[i].run != list)
+		ledger_map(argv[2]);
+		if (modes[i].run != low && modes[i].run != list) {
+			ledger_init();
 			work(1000);
+		}
 		modes[i].run();
 		return wrong != 0;
 	}

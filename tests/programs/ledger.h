@@ -51,7 +51,16 @@ static pthread_spinlock_t ledger_spin[LEDGER_SETS];
 static sem_t ledger_sem[LEDGER_SETS];
 static pthread_mutex_t ledger_try[LEDGER_LINES]; /* one for each thread: never busy */
 
-static inline void ledger_open(const char *path)
+static inline void ledger_init(void)
+{
+	for (int i = 0; i < LEDGER_SETS; i++) {
+		pthread_spin_init(&ledger_spin[i], PTHREAD_PROCESS_PRIVATE);
+		sem_init(&ledger_sem[i], 0, 1);
+	}
+}
+
+/* Calls nothing that is recorded; ledger_open() does. */
+static inline void ledger_map(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
@@ -61,10 +70,12 @@ static inline void ledger_open(const char *path)
 	close(fd);
 	if (ledger == MAP_FAILED)
 		_exit(91);
-	for (int i = 0; i < LEDGER_SETS; i++) {
-		pthread_spin_init(&ledger_spin[i], PTHREAD_PROCESS_PRIVATE);
-		sem_init(&ledger_sem[i], 0, 1);
-	}
+}
+
+static inline void ledger_open(const char *path)
+{
+	ledger_map(path);
+	ledger_init();
 }
 
 /* A line for the calling thread of this process. No libc in between: raw children, too. */

@@ -30,6 +30,10 @@ static const char *argument;
 
 static void work(uint32_t times)
 {
+	static atomic_int begun;
+
+	if (!atomic_exchange(&begun, 1))
+		ledger_init();
 	ledger_work(ledger_new(), times);
 }
 
@@ -168,6 +172,7 @@ static void stopped(void)
 {
 	pid_t pid;
 
+	work(1);
 	ledger_threads(2);
 	pid = fork();
 	if (!pid) {
@@ -197,6 +202,7 @@ static void threads(void)
 	pthread_t *thread = calloc(n, sizeof(*thread));
 	pthread_attr_t attr;
 
+	work(1);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 65536);
 	pthread_barrier_init(&all_here, NULL, n + 1);
@@ -232,7 +238,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(*modes); i++) {
 		if (strcmp(argv[1], modes[i].name))
 			continue;
-		ledger_open(argv[2]);
+		ledger_map(argv[2]);
 		modes[i].run();
 		return 0;
 	}

@@ -10,6 +10,7 @@ import gzip
 import os
 import random
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -127,10 +128,124 @@ def survivals(tests):
     tests.check("40 files of random damage", not bad, "\n".join(map(str, bad[:3])))
 
 
+def flips(tests):
+    """In one process, down to the reports: tests/fuzz/flip.c. LOCKPROF_STRIDE=1: all of them."""
+    tool = os.path.join(BUILD, "asan", "fuzz", "flip")
+    stride = os.environ.get("LOCKPROF_STRIDE", "499")
+    for name in ("small", "folded"):
+        path = os.path.join(tests.folder, f"{name}.trace")
+        with gzip.open(os.path.join(HERE, "..", "golden", f"{name}.trace.gz")) as packed:
+            with open(path, "wb") as file:
+                file.write(packed.read())
+        with open(os.path.join(tests.folder, "errors"), "w+", encoding="utf-8") as errors:
+            run = subprocess.run([tool, stride, path], stdout=subprocess.PIPE, stderr=errors,
+                                 check=False)
+            errors.seek(0)
+            tests.check(f"flipped bits and cuts of {name}: {run.stdout.decode().strip()}",
+                        run.returncode == 0 and int(run.stdout) > 1000, errors.read()[-3000:])
+
+
+def limited():
+    """In the child: whoever wants more than this is wrong about these files."""
+    resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+
+
+def special(tests):
+    """What is no file of bytes at rest. The real tool, and it must be quick."""
+    folder = tests.folder
+    os.mkfifo(os.path.join(folder, "fifo"))
+    os.mkdir(os.path.join(folder, "directory"))
+    with open(os.path.join(folder, "sparse"), "wb") as file:
+        file.truncate(1 << 40)
+    with open(os.path.join(folder, "grown"), "wb") as file:
+        file.write(GOOD)
+        file.truncate(1 << 40)
+    with open(os.path.join(folder, "wild"), "wb") as file:
+        file.write(wild_ids())
+    expected = (("fifo", 1, "not a regular file"), ("directory", 1, "Is a directory"),
+                ("/dev/zero", 1, "not a regular file"), ("/dev/null", 1, "not a regular file"),
+                ("/proc/self/status", 1, "it is empty"), ("sparse", 1, "not a lockprof trace"),
+                ("absent", 1, "No such file"), ("grown", 0, ""), ("wild", 0, ""))
+    for name, wanted, words in expected:
+        for command in (["info"], ["dump"], ["report"], ["report", "--json"]):
+            argv = [os.path.join(BUILD, "lockprof"), *command, name]
+            run = subprocess.run(argv, cwd=folder, capture_output=True, timeout=60, check=False,
+                                 preexec_fn=limited)
+            err = run.stderr.decode()
+            good = run.returncode == wanted and words in err and (not wanted or not run.stdout)
+            tests.check(f"{' '.join(command)}: {name}", good, (run.returncode, err[-500:]))
+
+
+def wild_ids():
+    """One record of each table with the highest number that a reader may have to believe."""
+    data = bytearray(GOOD)
+    for kind in range(2, 7):
+        at = record_of(data, kind)
+        struct.pack_into("<I", data, at + 4, 0x7fffffff)
+    return bytes(data)
+
+
+def record_of(data, kind):
+    block = block_of(RECORDS)
+    at = block + 64
+    while at < block + BLOCK:
+        size_type = struct.unpack_from("<I", data, at)[0]
+        if size_type & 255 == kind:
+            return at
+        at += (size_type >> 8) or 8
+    raise ValueError(kind)
+
+
+def memory(tests):
+    """A hundred blocks of records whose ids are as high as they can be: no more than ten times."""
+    data = bytearray(GOOD)
+    for number in range(1, 101):
+        block = bytearray(BLOCK)
+        struct.pack_into("<IH", block, 0, 0x6b62704c, RECORDS)
+        for at, kind, size in ((64, 2, 72), (136, 3, 56), (192, 4, 40), (232, 5, 24), (256, 6, 88)):
+            struct.pack_into("<II", block, at, size << 8 | kind, number * 100003 >> 3)
+        data += block
+    path = os.path.join(tests.folder, "large.trace")
+    with open(path, "wb") as file:
+        file.write(data)
+    for command in ("report", "info"):
+        script = ("import resource, subprocess, sys; status = subprocess.call(sys.argv[1:], "
+                  "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); print(status, "
+                  "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        run = subprocess.run([sys.executable, "-c", script, os.path.join(BUILD, "lockprof"),
+                              command, path], capture_output=True, timeout=60, check=False)
+        status, peak_kib = map(int, run.stdout.split())
+        tests.check(f"{command} of {len(data) >> 20} MiB with wild numbers: {peak_kib >> 10} MiB",
+                    status == 0 and peak_kib * 1024 < 10 * len(data) + (16 << 20), run)
+
+
+def cut_meanwhile(tests):
+    """Its owner cuts the file again and again while it is read."""
+    path = os.path.join(tests.folder, "shrinking.trace")
+    bad = []
+    for _ in range(20):
+        with open(path, "wb") as file:
+            file.write(GOOD)
+        run = subprocess.Popen([os.path.join(BUILD, "lockprof"), "report", "--json", path],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while run.poll() is None:
+            with open(path, "r+b") as file:
+                file.truncate(BLOCK)
+                file.truncate(len(GOOD))
+        out, err = run.communicate()
+        if run.returncode not in (0, 1) or (run.returncode == 0 and not out):
+            bad.append((run.returncode, err))
+    tests.check("a file that is cut while it is read", not bad, bad[:3])
+
+
 with tempfile.TemporaryDirectory() as directory:
     suite = Tests(directory)
     refusals(suite)
     damages(suite)
     survivals(suite)
+    flips(suite)
+    special(suite)
+    memory(suite)
+    cut_meanwhile(suite)
     print(f"1..{suite.count}")
 sys.exit(1 if suite.failed else 0)

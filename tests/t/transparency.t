@@ -51,19 +51,22 @@ def processes():
          before=few_descriptors)
     same("plugins", program("odd_process", "plugins", plugin))
     same("namespaces", program("odd_process", "namespaces", plugin))
+    same("quiet", program("quiet"), traces=2)
     same("around main", program("odd_process", "around_main"))
     same("quick exit", program("odd_process", "quick_exit"))
     same("a constructor before ours", program("plugin"), preload=[plugin])
 
 
 def all_checks():
-    for name in ("values", "values_wait", "values_threads", "values_cancel"):
+    for name in ("values", "values_wait", "values_threads", "values_cancel", "values_queue"):
         same(name, program(name))
     for mode in ("storm", "cancel", "ends", "unmap", "deep", "robust"):
         same(mode, program("odd_threads", mode))
     same("race", program("odd_threads", "race"), traces=20)
     for mode in ("tiny", "brink", "altstack", "coroutines", "travel", "recursion"):
         same(mode, program("odd_stacks", mode))
+    for mode in ("servers", "restarts", "jumps", "untouched"):
+        same(f"signal {mode}", program("odd_signals", mode))
     crowds()
     processes()
 

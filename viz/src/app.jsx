@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page from top to bottom, in the order in which somebody with a slow program asks.
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { tellFindings } from './data/order.js';
 import { narrowRun } from './data/span.js';
 import { formatPercent, formatTime } from './format.js';
 import { page, query, range } from './state.js';
@@ -8,6 +9,7 @@ import { ApartView } from './views/apart.jsx';
 import { FlameView } from './views/flame.jsx';
 import { LocksView } from './views/locks.jsx';
 import { BlockingView, HeatView } from './views/matrix.jsx';
+import { OrderView } from './views/order.jsx';
 import { RunView } from './views/run.jsx';
 import { Summary } from './views/summary.jsx';
 import { TimelineView } from './views/timeline.jsx';
@@ -69,7 +71,7 @@ export function App() {
 		<>
 			<Header title={title} run={run} />
 			<main>
-				<Summary run={run} findings={[]} />
+				<Summary run={run} findings={tellFindings(run.order)} />
 				<SpanNote shown={shown} />
 				<LocksView run={shown} />
 				<TimelineView run={run} />
@@ -77,6 +79,7 @@ export function App() {
 				<HeatView run={shown} />
 				<BlockingView run={shown} />
 				<WaitersView run={run} />
+				<OrderView run={run} />
 				<ApartView run={run} />
 				<RunView run={run} version={version} />
 			</main>

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// In which order locks were taken: the findings as steps that can be followed, and the graph around them.
+import dagre from '@dagrejs/dagre';
+import { useMemo } from 'preact/hooks';
+import { chooseGraph, sumEdges } from '../data/order.js';
+import { formatCount, formatTime } from '../format.js';
+import { Section } from '../parts/section.jsx';
+import { Table } from '../parts/table.jsx';
+import { chosenFinding } from '../state.js';
+
+const MAX_EDGES = 80, NODE_HEIGHT = 26, CHAR = 7;
+
+function place(frame) {
+	return frame.file && frame.line ? ` (${frame.file.slice(frame.file.lastIndexOf('/') + 1)}:${frame.line})` : '';
+}
+
+function Stack({ title, frames }) {
+	if (!frames?.length)
+		return null;
+	return (
+		<div class="stack">
+			<h4>{title}</h4>
+			<ol>{frames.slice(0, 8).map((f, i) => <li key={i}>{f.function ?? f.module}{place(f)}</li>)}</ol>
+		</div>
+	);
+}
+
+function threadName(edge) {
+	return edge.thread ? edge.thread.name : 'a thread';
+}
+
+/** One thread's part: what it holds, where it took it, what it asks for. */
+function Step({ edge, number, occurred }) {
+	return (
+		<li>
+			<p>
+				<b>{threadName(edge)}</b> {edge.from ? <>holds <b>{edge.from.name}</b> and </> : null}
+				{occurred ? 'waits for' : 'asks for'} <b>{edge.to?.name}</b>
+				{edge.number > 0 && <span class="aside"> (its {formatCount(edge.number)}. time)</span>}
+				{edge.from_ns !== null && edge.from && <span class="aside"> taken at {formatTime(edge.from_ns)}</span>}
+			</p>
+			<div class="stacks">
+				{edge.from && <Stack title={`took ${edge.from.name} in`} frames={edge.stacks.from} />}
+				<Stack title={`${occurred ? 'waits' : 'asks'} for ${edge.to?.name} in`} frames={edge.stacks.to} />
+			</div>
+		</li>
+	);
+}
+
+function Finding({ finding }) {
+	const isOpen = chosenFinding.value === finding.id, occurred = finding.level === 'OCCURRED';
+	return (
+		<details class="finding" open={isOpen} id={`finding-${finding.id}`}
+			onToggle={(e) => { if (e.currentTarget.open) chosenFinding.value = finding.id; else if (isOpen) chosenFinding.value = null; }}>
+			<summary><span class="level">{finding.level}</span> {finding.text} <span class="aside">{finding.id}</span></summary>
+			<ol class="steps">{finding.edges.map((edge, i) => <Step key={i} edge={edge} number={i + 1} occurred={occurred} />)}</ol>
+			{finding.gap_ns !== null && <p>The two sides came as close as {formatTime(finding.gap_ns)}{finding.overlaps > 0 && `, and overlapped ${formatCount(finding.overlaps)} times`}.</p>}
+			{finding.why && <p>{finding.why}</p>}
+			{finding.assumptions.length > 0 && <><h4>This assumes</h4><ul>{finding.assumptions.map((a, i) => <li key={i}>{a}</li>)}</ul></>}
+			{finding.hint && <p class="hint">{finding.hint}</p>}
+			{finding.behind.length > 0 && <p>Behind it: {finding.behind.map(threadName).join(', ')}.</p>}
+		</details>
+	);
+}
+
+function shorten(name) {
+	return name.length > 34 ? `${name.slice(0, 33)}…` : name;
+}
+
+function layOutGraph({ nodes, edges }) {
+	const graph = new dagre.graphlib.Graph();
+	graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 50, marginx: 4, marginy: 12 });
+	graph.setDefaultEdgeLabel(() => ({}));
+	for (const name of nodes)
+		graph.setNode(name, { width: shorten(name).length * CHAR + 20, height: NODE_HEIGHT });
+	for (const edge of edges)
+		graph.setEdge(edge.from, edge.to, {});
+	dagre.layout(graph);
+	return graph;
+}
+
+function path(points) {
+	return points.map(({ x, y }, i) => `${i ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
+}
+
+function Graph({ graph }) {
+	const laid = useMemo(() => layOutGraph(graph), [graph]), { width, height } = laid.graph();
+	const inCycle = new Set(graph.edges.filter((e) => e.inCycle).flatMap((e) => [e.from, e.to]));
+	return (
+		<div class="graph">
+			<svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img"
+				aria-label={`Lock order of ${graph.nodes.length} locks; the table below says the same`}>
+				<defs>
+					{['plain', 'cycle'].map((kind) => (
+						<marker key={kind} id={`arrow-${kind}`} viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+							<path d="M0 0L8 4L0 8z" class={`head ${kind}`} />
+						</marker>
+					))}
+				</defs>
+				{graph.edges.map((e) => (
+					<path key={`${e.from} ${e.to}`} class={`edge ${e.inCycle ? 'cycle' : 'plain'}`} d={path(laid.edge(e.from, e.to).points)}
+						marker-end={`url(#arrow-${e.inCycle ? 'cycle' : 'plain'})`}>
+						<title>{`${e.to} taken while ${e.from} was held: ${formatCount(e.count)} times`}</title>
+					</path>
+				))}
+				{graph.nodes.map((name) => {
+					const node = laid.node(name);
+					return (
+						<g key={name} class={inCycle.has(name) ? 'node cycle' : 'node'} transform={`translate(${node.x} ${node.y})`}>
+							<rect x={-node.width / 2} y={-NODE_HEIGHT / 2} width={node.width} height={NODE_HEIGHT} rx="4" />
+							<text text-anchor="middle" dy="4">{shorten(name)}</text>
+							<title>{name}</title>
+						</g>
+					);
+				})}
+			</svg>
+		</div>
+	);
+}
+
+function Edges({ edges }) {
+	const columns = [
+		{ key: 'count', title: 'times', value: (e) => e.count, cell: (e) => formatCount(e.count) },
+		{ key: 'from', title: 'held', text: true, value: (e) => e.from },
+		{ key: 'to', title: 'then taken', text: true, value: (e) => e.to },
+		{ key: 'threads', title: 'threads', value: (e) => e.threads.size },
+		{ key: 'cycle', title: 'in a cycle', text: true, value: (e) => (e.inCycle ? 'yes' : '') },
+	];
+	return (
+		<details class="data">
+			<summary>All {formatCount(edges.length)} orders as a table</summary>
+			<Table columns={columns} rows={edges} sortBy="count" limit={20} keyOf={(e) => `${e.from} ${e.to}`} />
+		</details>
+	);
+}
+
+const HIDDEN = {
+	gate: 'by a lock that both sides hold', one_thread: 'because one thread does both', readers: 'because readers let each other pass',
+	try: 'because a side only tries', start_join: 'ordered by thread start or join', sem: 'ordered by a semaphore',
+	cond: 'ordered by a condition', barrier: 'ordered by a barrier', ordered: 'ordered by several of these', refuted: 'refuted',
+	suppressed: 'suppressed',
+};
+
+function hiddenWords(hidden) {
+	const parts = Object.entries(hidden).filter(([, n]) => n > 0).map(([key, n]) => `${n} ${HIDDEN[key] ?? key}`);
+	return parts.length ? `Cycles that cannot close: ${parts.join(', ')}.` : '';
+}
+
+export function OrderView({ run }) {
+	const { order } = run, edges = useMemo(() => (order ? sumEdges(order) : []), [order]);
+	const graph = useMemo(() => chooseGraph(edges, MAX_EDGES), [edges]);
+	if (!order)
+		return null;
+	return (
+		<Section id="order" title="Lock order">
+			{order.findings.length === 0 && (
+				<p class="good">{edges.some((e) => e.inCycle) ? 'Locks are taken in circles, but none of these can close.' : edges.length ? 'No two locks are taken in both orders: no deadlock of locks is possible in what was recorded.' : 'No lock was taken while another was held.'}</p>
+			)}
+			{order.findings.map((finding) => <Finding key={finding.id} finding={finding} />)}
+			<p class="hint">{hiddenWords(order.hidden)}</p>
+			{graph.edges.length > 0 && <Graph graph={graph} />}
+			{graph.edges.length > 0 && graph.leftOut > 0 && <p class="hint">{formatCount(graph.leftOut)} orders that no cycle touches are left out of the picture.</p>}
+			{edges.length > 0 && <Edges edges={edges} />}
+		</Section>
+	);
+}
