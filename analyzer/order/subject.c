@@ -52,7 +52,8 @@ static int make_things(struct subject *s)
 			continue;
 		s->things[i].kind = kind_of(c, i);
 		s->things[i].writers_first = record->flags & TRACE_LOCK_WRITER_PREF;
-		s->things[i].published = !record->data_address;
+		s->things[i].published =
+			!record->data_address && !(record->flags & TRACE_LOCK_PSHARED);
 		s->things[i].initial = initial_of(record);
 	}
 	for (uint32_t i = 0; i < s->nr_threads; i++)
