@@ -29,11 +29,15 @@ say = $(if $(V),@:,@printf '  %-8s%s\n' $(1) $(2))
 warnings := -Wall -Wextra -Wshadow -Wvla $(if $(WERROR),-Werror)
 c_flags = -std=gnu11 -D_GNU_SOURCE -I. $(warnings) -Wstrict-prototypes -Wmissing-prototypes $(CFLAGS)
 deps_flags = -MMD -MP -MF $@.d
+comma := ,
 
 # --- what there is --------------------------------------------------------------------------------
 
 trace_src := $(wildcard trace/*.c)
 preload_src := $(wildcard preload/*.c) $(trace_src)
+# What it shares with the shim is linked into both, and has no state that matters to the other.
+confirm_src := $(wildcard preload/confirm/*.c preload/unwind*.c) \
+	$(addprefix preload/,hook.c build_id.c bytes.c)
 analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c analyzer/export/*.c) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
@@ -44,6 +48,7 @@ bench_src := $(wildcard tests/bench/*.c)
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 preload_obj := $(preload_src:%.c=$(BUILD)/obj/preload/%.o)
+confirm_obj := $(confirm_src:%.c=$(BUILD)/obj/preload/%.o)
 analyzer_obj := $(analyzer_src:%.c=$(BUILD)/obj/analyzer/%.o)
 helper_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard tests/lib/*.c))
 asan_obj := $(analyzer_obj:$(BUILD)/%=$(BUILD)/asan/%)
@@ -53,6 +58,7 @@ unit_obj := $(filter-out %/analyzer/main.o,$(analyzer_obj)) $(helper_obj)
 asan_unit_obj := $(unit_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
 shim := $(BUILD)/liblockprof.so
+confirm := $(BUILD)/liblockprof-confirm.so
 tool := $(BUILD)/lockprof
 samples := $(sample_src:samples/%.c=$(BUILD)/samples/%)
 units := $(unit_src:tests/unit/%.c=$(BUILD)/unit/%)
@@ -63,7 +69,7 @@ rust_programs := $(if $(shell command -v rustc 2>/dev/null),$(rust_src:tests/pro
 benches := $(bench_src:tests/bench/%.c=$(BUILD)/bench/%)
 replays := $(fuzz_names:%=$(BUILD)/asan/fuzz/%)
 
-products := $(if $(preload_src),$(shim)) $(tool)
+products := $(shim) $(confirm) $(tool)
 
 .PHONY: all demo deps tests viz check check-kill check-mutants bench fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
@@ -122,10 +128,12 @@ $(BUILD)/flags: FORCE | $(deps_ok)
 
 # No -z initfirst and no constructor tricks: calls may arrive at any time, and are ready for it.
 # Only x86-64 has conds of two layouts, and the version script for them.
-exports := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m)),preload/exports.map)
+is_x86_64 := $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null || uname -m))
+exports := $(if $(is_x86_64),preload/exports.map)
+confirm_exports := $(if $(is_x86_64),preload/confirm/exports.map)
 shim_cflags := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
-shim_ldflags := -shared -Wl,-soname,liblockprof.so -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete \
-	-Wl,-z,relro -Wl,-z,text $(exports:%=-Wl,--version-script=%)
+shim_ldflags = -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete \
+	-Wl,-z,relro -Wl,-z,text $(patsubst %,-Wl$(comma)--version-script=%,$(filter %.map,$^))
 
 $(BUILD)/obj/preload/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -133,15 +141,20 @@ $(BUILD)/obj/preload/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(c_flags) $(shim_cflags) $(deps_flags) -c -o $@ $<
 
 $(shim): $(preload_obj) $(exports)
+$(confirm): $(confirm_obj) $(confirm_exports)
+$(shim) $(confirm):
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(shim_ldflags) -o $@ $(preload_obj) \
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(shim_ldflags) -o $@ $(filter %.o,$^) \
 		-Wl,--as-needed -ldl -lpthread -lgcc_s
+
+# Its calls must leave by a jump, whatever CFLAGS say: see calls.c.
+$(BUILD)/obj/preload/preload/confirm/calls.o: shim_cflags += -O2 -foptimize-sibling-calls
 
 # --- the analyzer ---------------------------------------------------------------------------------
 
 # Expanded when a recipe runs, that is after the dependencies have been installed.
-dw_cflags = $(shell pkg-config --cflags libdw libelf zlib 2>/dev/null)
-dw_libs = $(shell pkg-config --libs libdw libelf zlib 2>/dev/null) -liberty
+dw_cflags = $(shell pkg-config --cflags libdw libelf zlib sqlite3 2>/dev/null)
+dw_libs = $(shell pkg-config --libs libdw libelf zlib sqlite3 2>/dev/null) -liberty
 analyzer_cflags = -DLOCKPROF_VERSION='"$(VERSION)"' -DLOCKPROF_LIBDIR='"$(LIBDIR)"' -pthread $(dw_cflags)
 sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -372,7 +385,7 @@ format:
 install: $(products)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(COMPDIR)
 	install -m 755 $(tool) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(shim) $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(shim) $(confirm) $(DESTDIR)$(LIBDIR)/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
 	install -m 644 completion/lockprof.bash $(DESTDIR)$(COMPDIR)/lockprof
 	$(if $(DESTDIR),,-ldconfig)

@@ -7,9 +7,11 @@
 #define ANALYZER_CMD_H
 
 int cmd_record(int argc, char **argv);
+int cmd_confirm(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_order(int argc, char **argv);
 int cmd_html(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 

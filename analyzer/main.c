@@ -23,7 +23,9 @@ static const struct command commands[] = {
 	{ "record", cmd_record, "run a program and record its locks" },
 	{ "report", cmd_report, "which locks cost time, and who made whom wait" },
 	{ "order", cmd_order, "which locks can deadlock, or did" },
+	{ "confirm", cmd_confirm, "run a program so that such a deadlock happens" },
 	{ "html", cmd_html, "the same and more as one page to look at" },
+	{ "export", cmd_export, "for other tools: pprof, Perfetto, speedscope, SQLite, ..." },
 	{ "info", cmd_info, "facts about a trace file" },
 	{ "dump", cmd_dump, "the raw events of a trace file as text" },
 };

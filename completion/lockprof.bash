@@ -9,11 +9,11 @@ _lockprof()
 		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
 	done
 	if [[ -z $command ]]; then
-		COMPREPLY=($(compgen -W 'record report order info dump help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order confirm info dump help --help --version' -- "$cur"))
 		return
 	fi
 	if [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'record report order info dump' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order confirm info dump' -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -24,7 +24,7 @@ _lockprof()
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
 		return
 	fi
-	if [[ $command == record ]]; then
+	if [[ $command == record || $command == confirm ]]; then
 		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
 	else
 		compopt -o filenames

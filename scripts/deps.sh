@@ -21,6 +21,7 @@ build|libelf-dev|header:gelf.h
 build|libdw-dev|header:elfutils/libdwfl.h
 build|libiberty-dev|header:libiberty/demangle.h
 build|zlib1g-dev|header:zlib.h
+build|libsqlite3-dev|header:sqlite3.h
 build|binutils|cmd:ld
 test|g++|cmd:g++
 test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lockprof export: traces in, a file in the format of another tool out.
+ *
+ * A trace that can be read in part is exported as far as it can, and the exit status is 1.
+ */
+#include "cmd.h"
+#include "export/export.h"
+#include "options.h"
+#include "traces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const attribute_words[] = { "waiter", "holder", NULL };
+
+struct arguments {
+	const char *output;
+	int attribute;
+};
+
+static const struct exporter *find(const char *name)
+{
+	for (size_t i = 0; exporters[i].name; i++)
+		if (strcmp(exporters[i].name, name) == 0)
+			return &exporters[i];
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+static int write_stream(const struct exporter *exporter, struct export *e)
+{
+	int err;
+
+	e->out = strcmp(e->path, "-") == 0 ? stdout : fopen(e->path, "we");
+	if (!e->out)
+		return -errno;
+	err = exporter->write(e);
+	if (!err && (fflush(e->out) != 0 || ferror(e->out)))
+		err = errno ? -errno : -EIO;
+	if (e->out != stdout && fclose(e->out) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
+static int write_export(const struct exporter *exporter, struct model *model,
+			const struct arguments *arguments)
+{
+	const struct report report = { .model = model,
+				       .key = REPORT_WAIT_TOTAL,
+				       .by = REPORT_BY_LOCK,
+				       .top = REPORT_ALL,
+				       .frames = model_frames };
+	struct export e = { .report = &report,
+			    .attribute = (enum export_attribute)arguments->attribute,
+			    .path = arguments->output ? arguments->output : "-" };
+	int err = model_finish(model);
+
+	if (!err)
+		err = exporter->needs_path ? exporter->write(&e) : write_stream(exporter, &e);
+	if (err)
+		output_error("cannot export to %s: %s", e.path, strerror(-err));
+	return err;
+}
+
+static int run(const struct exporter *exporter, const struct arguments *arguments,
+	       const char *const *paths, size_t nr_paths)
+{
+	struct model *model = model_new();
+	int err, export_err = 0;
+
+	if (!model) {
+		output_error("%s", strerror(ENOMEM));
+		return 1;
+	}
+	err = traces_add(model, paths, nr_paths);
+	if (model->nr_processes > 0)
+		export_err = write_export(exporter, model, arguments);
+	model_free(model);
+	return err || export_err;
+}
+
+/* ---- the command line ---- */
+
+static int reject_format(const struct options *options, const char *name)
+{
+	struct nearest nearest = nearest_begin(name);
+
+	for (size_t i = 0; exporters[i].name; i++)
+		nearest_offer(&nearest, exporters[i].name);
+	if (nearest.best)
+		return options_usage_error(options, "unknown format '%s'; did you mean '%s'?", name,
+					   nearest.best);
+	return options_usage_error(options, "unknown format '%s'", name);
+}
+
+static int check(const struct options *options, const struct exporter *exporter,
+		 const struct arguments *arguments)
+{
+	bool to_stdout = !arguments->output || strcmp(arguments->output, "-") == 0;
+
+	if (exporter->needs_path && to_stdout)
+		return options_usage_error(options, "%s needs a file: -o FILE", exporter->name);
+	if (exporter->is_binary && to_stdout && isatty(STDOUT_FILENO))
+		return options_usage_error(options, "%s is not for terminals: -o FILE, or a pipe",
+					   exporter->name);
+	return 0;
+}
+
+int cmd_export(int argc, char **argv)
+{
+	struct arguments arguments = { .output = NULL };
+	const struct option_row rows[] = {
+		{ "output", 'o', OPTION_TEXT, &arguments.output, "FILE", "the file; - is stdout (-)",
+		  NULL },
+		{ "attribute", 0, OPTION_CHOICE, &arguments.attribute, "WHOM",
+		  "whose stacks pprof, speedscope and folded have (waiter)", attribute_words },
+	};
+	const struct options options = {
+		.command = "export",
+		.usage = "[options] FORMAT TRACE...",
+		.about = "Writes a recording in the format of another tool:\n\n"
+			 "  pprof        profile for pprof and what reads it (gzipped protobuf)\n"
+			 "  perfetto     timeline for ui.perfetto.dev (protobuf)\n"
+			 "  speedscope   flame graphs for speedscope (JSON)\n"
+			 "  folded       stacks for flamegraph.pl and inferno (text)\n"
+			 "  sqlite       database with all tables\n"
+			 "  openmetrics  counters and histograms for Prometheus (text)\n"
+			 "  jsonl        one JSON object a line\n"
+			 "  csv          the report's table\n",
+		.rows = rows,
+		.nr_rows = sizeof(rows) / sizeof(rows[0]),
+	};
+	int first = options_parse(&options, argc, argv), status;
+	const struct exporter *exporter;
+
+	if (first < 0)
+		return options_exit_status(first);
+	if (argc - first < 2)
+		return options_usage_error(&options, "export needs a format and a trace");
+	exporter = find(argv[first]);
+	if (!exporter)
+		return reject_format(&options, argv[first]);
+	status = check(&options, exporter, &arguments);
+	if (status)
+		return status;
+	output_init(OUTPUT_COLOR_NEVER);
+	return run(exporter, &arguments, (const char *const *)argv + first + 1,
+		   (size_t)(argc - first - 1));
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * samples.c: all waiting for locks as stacks with a weight
+ *
+ * By waiter each wait has the stack of the call that blocked; by holder it is cut along the holds
+ * that it waited for. What has no stack (hand-off, or statistics without events) is a sample
+ * with a note in its place, so that the weights always sum up to the report's total.
+ */
+#include "export.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct gather {
+	const struct export *e;
+	struct places *places;
+	struct export_sample *samples;
+	size_t nr, capacity;
+	uint64_t *waits, *wait_ns; /* by lock: gathered so far */
+	int err;
+};
+
+const char *const export_note_words[EXPORT_NOTES] = {
+	[EXPORT_NOTE_NONE] = "",
+	[EXPORT_NOTE_NOBODY] = "[nobody held it: hand-off, wake-up]",
+	[EXPORT_NOTE_FOLDED] = "[recorded as statistics: not known]",
+};
+
+static void add(struct gather *g, const struct export_sample *sample)
+{
+	if (g->nr == g->capacity) {
+		size_t capacity = g->capacity ? g->capacity * 2 : 256;
+		struct export_sample *samples = realloc(g->samples, capacity * sizeof(*samples));
+
+		if (!samples) {
+			g->err = -ENOMEM;
+			return;
+		}
+		g->samples = samples;
+		g->capacity = capacity;
+	}
+	g->samples[g->nr++] = *sample;
+	g->waits[sample->lock] += sample->waits;
+	g->wait_ns[sample->lock] += sample->wait_ns;
+}
+
+static void add_note(struct gather *g, uint32_t lock, enum export_note note, uint64_t waits,
+		     uint64_t wait_ns)
+{
+	if (waits || wait_ns)
+		add(g, &(struct export_sample){ .lock = lock, .thread = UINT32_MAX, .note = note,
+						.waits = waits, .wait_ns = wait_ns });
+}
+
+static bool contends(const struct gather *g, uint32_t lock)
+{
+	return report_lock_contends(&g->e->report->model->locks[lock]);
+}
+
+static uint64_t rest(uint64_t whole, uint64_t part)
+{
+	return whole > part ? whole - part : 0;
+}
+
+/* ---- by waiter ---- */
+
+static void add_wait(struct gather *g, const struct wait_stack *wait)
+{
+	const struct model *model = g->e->report->model;
+	struct report_part part = { 0 };
+	struct export_sample sample = { .lock = wait->lock,
+					.thread = wait->thread,
+					.waits = wait->waits,
+					.wait_ns = wait->wait_ns };
+
+	report_node_place(model->locks[wait->lock].process, wait->node, wait->site, &part);
+	sample.stack = places_stack(g->places, part.process, wait->stack ? wait->stack : part.stack,
+				    part.site);
+	add(g, &sample);
+}
+
+/* Statistics know the place that asked, though not the stack at the time: as good a sample. */
+static void add_site(struct gather *g, const struct site *site)
+{
+	struct export_sample sample = { .lock = site->lock,
+					.thread = UINT32_MAX,
+					.waits = report_waits(&site->all),
+					.wait_ns = site->all.wait_ns };
+
+	if (!sample.waits)
+		return;
+	sample.stack = places_stack(g->places, site->process, site->stack, site->address);
+	add(g, &sample);
+}
+
+static void gather_waits(struct gather *g)
+{
+	const struct model *model = g->e->report->model;
+
+	for (size_t i = 0; i < model->nr_wait_stacks && !g->err; i++)
+		if (contends(g, model->wait_stacks[i].lock))
+			add_wait(g, &model->wait_stacks[i]);
+	for (size_t i = 0; i < model->nr_sites && !g->err; i++)
+		if (contends(g, model->sites[i].lock) && model->locks[model->sites[i].lock].folded_wait_ns ==
+								 model->locks[model->sites[i].lock].all.wait_ns)
+			add_site(g, &model->sites[i]);
+	for (uint32_t i = 0; i < model->nr_locks && !g->err; i++)
+		if (contends(g, i))
+			add_note(g, i, EXPORT_NOTE_FOLDED,
+				 rest(report_waits(&model->locks[i].all), g->waits[i]),
+				 rest(model->locks[i].all.wait_ns, g->wait_ns[i]));
+}
+
+/* ---- by holder ---- */
+
+static void add_blames(struct gather *g, struct report_part *parts, size_t nr, uint32_t lock)
+{
+	uint32_t end;
+
+	report_adopt_releases(parts, nr);
+	for (size_t i = 0; i < nr && !g->err; i++)
+		add(g, &(struct export_sample){ .lock = lock, .thread = parts[i].thread,
+						.stack = places_part(g->places, &parts[i], &end),
+						.waits = parts[i].waits,
+						.wait_ns = parts[i].wait_ns });
+}
+
+static void gather_blames(struct gather *g)
+{
+	const struct model *model = g->e->report->model;
+	struct report_part *parts = calloc(model->nr_blames + 1, sizeof(*parts));
+
+	if (!parts)
+		g->err = -ENOMEM;
+	for (size_t i = 0; i < model->nr_blames && !g->err;) {
+		uint32_t lock = model->blames[i].lock;
+		size_t nr = 0;
+
+		for (; i + nr < model->nr_blames && model->blames[i + nr].lock == lock; nr++) {
+			parts[nr] = (struct report_part){ 0 };
+			report_blame_part(model, &model->blames[i + nr], &parts[nr]);
+		}
+		if (contends(g, lock))
+			add_blames(g, parts, nr, lock);
+		i += nr;
+	}
+	free(parts);
+	for (uint32_t i = 0; i < model->nr_locks && !g->err; i++) {
+		const struct lock *lock = &model->locks[i];
+
+		if (!contends(g, i))
+			continue;
+		add_note(g, i, EXPORT_NOTE_NOBODY, 0, rest(rest(lock->all.wait_ns, lock->folded_wait_ns), g->wait_ns[i]));
+		add_note(g, i, EXPORT_NOTE_FOLDED, 0, rest(lock->all.wait_ns, g->wait_ns[i]));
+	}
+}
+
+int export_samples(const struct export *e, struct places *places, struct export_sample **samples,
+		   size_t *nr)
+{
+	size_t nr_locks = e->report->model->nr_locks;
+	struct gather g = { .e = e, .places = places };
+
+	g.waits = calloc(nr_locks + 1, sizeof(*g.waits));
+	g.wait_ns = calloc(nr_locks + 1, sizeof(*g.wait_ns));
+	if (!g.waits || !g.wait_ns)
+		g.err = -ENOMEM;
+	else if (e->attribute == EXPORT_WAITER)
+		gather_waits(&g);
+	else
+		gather_blames(&g);
+	free(g.waits);
+	free(g.wait_ns);
+	if (g.err) {
+		free(g.samples);
+		return g.err;
+	}
+	*samples = g.samples;
+	*nr = g.nr;
+	return 0;
+}
+
+/* ---- names ---- */
+
+const char *export_frame_name(const struct frame *frame, char buf[EXPORT_NAME])
+{
+	if (frame->function)
+		return frame->function;
+	snprintf(buf, EXPORT_NAME, "%s+0x%llx", report_base_name(frame->module),
+		 (unsigned long long)frame->offset);
+	return buf;
+}
+
+const char *export_lock_name(const struct export *e, uint32_t lock)
+{
+	const struct model *model = e->report->model;
+
+	return model->classes[model->locks[lock].class].label;
+}
+
+const char *export_thread_name(const struct export *e, uint32_t thread)
+{
+	const struct model *model = e->report->model;
+
+	return thread < model->nr_threads ? model->threads[thread].name : "";
+}
