@@ -238,6 +238,29 @@ static int tell(struct judge *j, struct group *g, const struct cycle *cycle,
 	return err;
 }
 
+/* Whether a finding says already that these threads stood still over the same things. */
+static bool occurred(const struct judge *j, const struct cycle *cycle)
+{
+	for (size_t i = 0; i < j->order->nr_findings; i++) {
+		const struct order_finding *f = &j->order->findings[i];
+		uint32_t same = 0;
+
+		if (f->level != ORDER_OCCURRED || f->nr_members != cycle->nr)
+			continue;
+		for (uint32_t k = 0; k < cycle->nr; k++) {
+			struct order_thing thing = subject_thing(
+				j->subject, j->inquiry.requests.at[cycle->request[k]].thing);
+
+			for (uint32_t m = 0; m < cycle->nr; m++)
+				same += f->members[m].wanted.what == thing.what &&
+					f->members[m].wanted.index == thing.index;
+		}
+		if (same == cycle->nr)
+			return true;
+	}
+	return false;
+}
+
 static int judge_cycle(struct judge *j, size_t number)
 {
 	const struct cycle *cycle = &j->inquiry.cycles.at[number];
@@ -245,6 +268,8 @@ static int judge_cycle(struct judge *j, size_t number)
 	struct verdict v;
 	int err;
 
+	if (occurred(j, cycle))
+		g->best = VERDICT_PREDICTED;
 	g->instances++;
 	if (g->best == VERDICT_PREDICTED)
 		return 0;
@@ -277,7 +302,7 @@ static int judge_cycles(struct judge *j)
 
 		if (g->finding)
 			j->order->findings[g->finding - 1].instances = g->instances;
-		else
+		else if (g->best != VERDICT_PREDICTED)
 			err = hide(j, &j->inquiry.requests, &cycles->at[g->cycle],
 				   g->best == VERDICT_NONE ? ORDER_HIDDEN_READERS : g->reason);
 	}
