@@ -12,6 +12,19 @@
 
 #include "judge.h"
 
+/* Whether a finding tells already what came of a lock. */
+static bool told_already(const struct order *order, uint32_t lock)
+{
+	for (size_t i = 0; i < order->nr_findings; i++)
+		for (size_t k = 0; k < order->findings[i].nr_members; k++)
+			if (order->findings[i].members[k].held.what == ORDER_LOCK &&
+			    order->findings[i].members[k].held.index == lock &&
+			    (order->findings[i].level == ORDER_OCCURRED ||
+			     order->findings[i].level == ORDER_ABANDONED_RISK))
+				return true;
+	return false;
+}
+
 /* ---- reading again ---- */
 
 static bool others_write(const struct contexts *c, uint32_t lock, uint32_t reader)
@@ -38,7 +51,8 @@ static int read_again(struct order *order, const struct contexts *c, uint32_t no
 
 	while (c->at[up].lock != context->lock)
 		up = c->at[up].parent;
-	if (!(c->at[up].mode & TRACE_SHARED) || !others_write(c, context->lock, thread))
+	if (!(c->at[up].mode & TRACE_SHARED) || !others_write(c, context->lock, thread) ||
+	    told_already(order, context->lock))
 		return 0;
 	f = judge_new_finding(order, c->process, ORDER_RECURSIVE_READ, 1);
 	if (!f)
@@ -73,18 +87,6 @@ static int find_read_again(struct order *order, const struct contexts *c)
 }
 
 /* ---- left by a thread that ended ---- */
-
-static bool told_already(const struct order *order, uint32_t lock)
-{
-	for (size_t i = 0; i < order->nr_findings; i++)
-		for (size_t k = 0; k < order->findings[i].nr_members; k++)
-			if (order->findings[i].members[k].held.what == ORDER_LOCK &&
-			    order->findings[i].members[k].held.index == lock &&
-			    (order->findings[i].level == ORDER_OCCURRED ||
-			     order->findings[i].level == ORDER_ABANDONED_RISK))
-				return true;
-	return false;
-}
 
 static bool is_robust(const struct trace_lock *record)
 {

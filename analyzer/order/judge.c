@@ -239,7 +239,8 @@ static int tell(struct judge *j, struct group *g, const struct cycle *cycle,
 }
 
 /* Whether a finding says already that these threads stood still over the same things. */
-static bool occurred(const struct judge *j, const struct cycle *cycle)
+static bool occurred(const struct judge *j, const struct requests *requests,
+		     const struct cycle *cycle)
 {
 	for (size_t i = 0; i < j->order->nr_findings; i++) {
 		const struct order_finding *f = &j->order->findings[i];
@@ -248,8 +249,8 @@ static bool occurred(const struct judge *j, const struct cycle *cycle)
 		if (f->level != ORDER_OCCURRED || f->nr_members != cycle->nr)
 			continue;
 		for (uint32_t k = 0; k < cycle->nr; k++) {
-			struct order_thing thing = subject_thing(
-				j->subject, j->inquiry.requests.at[cycle->request[k]].thing);
+			struct order_thing thing =
+				subject_thing(j->subject, requests->at[cycle->request[k]].thing);
 
 			for (uint32_t m = 0; m < cycle->nr; m++)
 				same += f->members[m].wanted.what == thing.what &&
@@ -268,7 +269,7 @@ static int judge_cycle(struct judge *j, size_t number)
 	struct verdict v;
 	int err;
 
-	if (occurred(j, cycle))
+	if (occurred(j, &j->inquiry.requests, cycle))
 		g->best = VERDICT_PREDICTED;
 	g->instances++;
 	if (g->best == VERDICT_PREDICTED)
@@ -318,7 +319,7 @@ static int judge_plainly(struct judge *j, const struct requests *requests,
 	for (size_t i = 0; i < cycles->nr && !err; i++) {
 		struct group *g;
 
-		if (cycles->at[i].reason != CYCLE_REAL)
+		if (cycles->at[i].reason != CYCLE_REAL || occurred(j, requests, &cycles->at[i]))
 			continue;
 		g = find_group(j, places_of(j, requests, &cycles->at[i]));
 		if (!g->instances++)
