@@ -371,6 +371,7 @@ static int count_visit(struct collect *c, const struct trace_stat *stat)
 		.thread = c->thread_row[stat_thread(c, stat)],
 		.times = stat->acquired,
 		.failures = stat->try_failures + stat->timeouts + stat->wait_failures,
+		.left = stat->left,
 	};
 	return 0;
 }

@@ -170,6 +170,7 @@ struct visit {
 	uint32_t thread;		/* index in model.threads */
 	uint64_t times;			/* acquisitions, waits, wakes; as `acquired` of its statistic */
 	uint64_t failures;		/* timeouts, failed tries and waits */
+	uint32_t left;			/* never released */
 };
 
 struct model {

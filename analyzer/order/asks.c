@@ -25,22 +25,26 @@ struct asks {
 	uint32_t room_held;
 };
 
-static bool how_asked(const struct op *op, enum request_how *how)
+static bool how_asked(const struct history *h, const struct op *op, enum request_how *how)
 {
+	bool lock = h->things[op->thing].kind == THING_LOCK;
+
 	switch (op->kind) {
 	case OP_ACQUIRE:
 	case OP_REQUEST:
-		*how = op->flags & OP_TRY     ? REQUEST_TRY
-		       : op->flags & OP_TIMED ? REQUEST_TIMED
-					      : REQUEST_LOCK;
+		*how = lock ? REQUEST_LOCK : REQUEST_SIGNAL;
+		if (op->flags & OP_TRY)
+			*how = REQUEST_TRY;
+		else if (lock && op->flags & OP_TIMED)
+			*how = REQUEST_TIMED;
 		return true;
 	case OP_JOIN:
 		*how = REQUEST_JOIN;
 		return true;
 	case OP_WAIT:
 	case OP_TAKE:
-		*how = op->flags & OP_TRY ? REQUEST_TRY : REQUEST_SIGNAL;
-		return true;
+		*how = REQUEST_SIGNAL;
+		return !(op->flags & (OP_TRY | OP_TIMED));
 	default:
 		return false;
 	}
@@ -60,6 +64,8 @@ static void look_ahead(struct asks *a)
 			const struct op *op = history_op(h, t, i);
 
 			if (op->kind != OP_JOIN && op->kind != OP_WAIT && op->kind != OP_TAKE)
+				continue;
+			if (op->flags & (OP_TRY | OP_TIMED))
 				continue;
 			if (!holds_something(&h->rows[t], i))
 				continue;
@@ -96,7 +102,7 @@ static int add(struct asks *a, uint32_t thread, uint32_t at, uint32_t owes)
 				.held = a->held };
 	int err = 0;
 
-	if (!how_asked(op, &like.how))
+	if (!how_asked(a->h, op, &like.how))
 		return 0;
 	for (uint32_t i = history_open(row, at); i != NO_OP && !err;
 	     i = history_open_next(row, at, i))
@@ -123,7 +129,7 @@ static int add_owed(struct asks *a, uint32_t thread, uint32_t signal)
 
 		if (op->kind == row->ops[signal].kind && op->thing == thing)
 			break;
-		if (!how_asked(op, &how) || how == REQUEST_TRY)
+		if (!how_asked(a->h, op, &how) || how == REQUEST_TRY)
 			continue;
 		found++;
 		if (op->thing != thing)

@@ -159,8 +159,22 @@ static int take_visits(struct contexts *c)
 			context->nr_threads++;
 		}
 		context->times += visits[i].times;
+		context->failures += visits[i].failures;
 	}
 	free(visits);
+	return 0;
+}
+
+/*
+ * A mutex, or what else has an owner, that is released by others is no lock: its holder, in the
+ * dictionary's eyes, has it for ever.
+ */
+static int find_tokens(struct contexts *c)
+{
+	for (uint32_t id = 1; id < c->nr; id++)
+		if (c->at[id].lock != NO_INDEX && c->at[id].times &&
+		    (c->at[id].mode & TRACE_HOW_MASK) == TRACE_HOW_RELEASE)
+			c->token[c->at[id].lock] = true;
 	return 0;
 }
 
@@ -224,10 +238,7 @@ static int find_places(struct contexts *c)
 int contexts_new(struct contexts **contexts, struct model *model, uint32_t process)
 {
 	static int (*const steps[])(struct contexts * c) = {
-		map_ids,
-		make_tree,
-		take_visits,
-		find_places,
+		map_ids, make_tree, take_visits, find_tokens, find_places,
 	};
 	struct contexts *c = calloc(1, sizeof(*c));
 	int err = c ? 0 : -ENOMEM;

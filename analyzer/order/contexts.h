@@ -20,7 +20,7 @@ struct context {
 	uint32_t place;	 /* equal for contexts of the same lock, mode and place in the code */
 	bool again;	 /* the thread has this lock already: reads within reads */
 	uint32_t first_thread, nr_threads; /* in contexts.threads */
-	uint64_t times;
+	uint64_t times, failures;
 };
 
 struct contexts {
@@ -31,11 +31,7 @@ struct contexts {
 	uint32_t *threads; /* indices in model.threads, ascending for each context */
 	uint32_t nr_locks, nr_thread_ids;
 	uint32_t *lock_of, *thread_of; /* id in the trace -> index in the model, or NO_INDEX */
-	/*
-	 * By index in model.locks; set after contexts_new() where the events show it: the lock is
-	 * given back by others than its taker.
-	 */
-	bool *token;
+	bool *token; /* by index in model.locks: given back by others than its taker */
 };
 
 int contexts_new(struct contexts **contexts, struct model *model, uint32_t process);

@@ -34,6 +34,7 @@ struct search {
 	struct cycle path;
 	uint64_t steps;
 	bool hidden;	/* the second search */
+	bool *covered;	/* by component: it has cycles that are short enough */
 	uint64_t *seen; /* hashes of rows of locks */
 	size_t nr_seen, nr_slots;
 	bool failed;
@@ -192,6 +193,7 @@ static void found(struct search *s)
 	}
 	if (s->hidden ? s->path.reason == CYCLE_REAL : s->path.reason != CYCLE_REAL)
 		return;
+	s->covered[s->component[s->requests->at[s->path.request[0]].thing]] = true;
 	if (!first_time(s) && s->hidden)
 		return;
 	if (s->out->nr == s->out->room) {
@@ -264,10 +266,12 @@ static void deepen(struct search *s)
 	}
 }
 
-static void search(struct search *s)
+static void search(struct search *s, bool again)
 {
 	for (uint32_t i = 0; i < s->requests->nr && s->steps; i++) {
-		if (!useful(s, &s->requests->at[i]))
+		const struct request *r = &s->requests->at[i];
+
+		if (!useful(s, r) || (again && s->covered[s->component[r->thing]]))
 			continue;
 		s->path = (struct cycle){ .reason = CYCLE_REAL, .because = NO_OP };
 		judge_joining(s, i);
@@ -345,6 +349,21 @@ static int find_holders(struct search *s, uint32_t nr_things)
 	return 0;
 }
 
+/* Where no cycle is short enough, longer ones are looked for. */
+static void search_all(struct search *s)
+{
+	uint32_t max_cycle = s->max_cycle;
+
+	for (int again = 0; again < 2; again++) {
+		s->steps = s->hidden ? HIDDEN_STEPS : REAL_STEPS;
+		s->max_cycle = again ? CYCLE_MAX : max_cycle;
+		search(s, again);
+		if (!s->hidden)
+			s->out->capped |= !s->steps;
+	}
+	s->max_cycle = max_cycle;
+}
+
 int cycles_find(struct cycles *cycles, const struct requests *requests, const struct thing *things,
 		uint32_t nr_things, uint32_t max_cycle)
 {
@@ -357,15 +376,16 @@ int cycles_find(struct cycles *cycles, const struct requests *requests, const st
 	*cycles = (struct cycles){ .nr = 0 };
 	if (!err)
 		err = find_holders(&s, nr_things);
+	s.covered = calloc((size_t)nr_things + 1, sizeof(*s.covered));
+	if (!s.covered)
+		err = -ENOMEM;
 	for (int round = 0; round < 2 && !err; round++) {
 		s.hidden = round;
-		s.steps = s.hidden ? HIDDEN_STEPS : REAL_STEPS;
-		search(&s);
-		if (!s.hidden)
-			cycles->capped = !s.steps;
+		search_all(&s);
 		if (s.failed)
 			err = -ENOMEM;
 	}
+	free(s.covered);
 	free(s.component);
 	free(s.holders);
 	free(s.first_holder);

@@ -23,7 +23,10 @@ struct cycles {
 	bool capped;
 };
 
-/* max_cycle: members, at most CYCLE_MAX. 0 or -ENOMEM */
+/*
+ * max_cycle: members, at most CYCLE_MAX; where there is no cycle of so few, up to CYCLE_MAX.
+ * 0 or -ENOMEM
+ */
 int cycles_find(struct cycles *cycles, const struct requests *requests, const struct thing *things,
 		uint32_t nr_things, uint32_t max_cycle);
 void cycles_fini(struct cycles *cycles);

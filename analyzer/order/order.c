@@ -4,24 +4,17 @@
 #include <stdlib.h>
 
 #include "components.h"
-#include "contexts.h"
+#include "judge.h"
 #include "stuck.h"
 
 const char *const order_level_words[] = {
-	"OCCURRED",
-	"PREDICTED",
-	"CONDITIONAL",
-	"COMM-PREDICTED",
-	"POTENTIAL",
-	"COMM-POTENTIAL",
-	"BOUNDED-STALL",
-	"RECURSIVE-READ",
-	"SELF-LOCK",
-	"ABANDONED-RISK",
-	"LOST-WAKEUP",
-	"FORK-WITH-LOCK",
-	"ORDER-VIOLATION",
-	NULL,
+	"OCCURRED",	   "PREDICTED",
+	"CONDITIONAL",	   "COMM-PREDICTED",
+	"POTENTIAL",	   "COMM-POTENTIAL",
+	"BOUNDED-STALL",   "RECURSIVE-READ",
+	"SELF-LOCK",	   "ABANDONED-RISK",
+	"LOST-WAKEUP",	   "FORK-WITH-LOCK",
+	"ORDER-VIOLATION", NULL,
 };
 _Static_assert(sizeof(order_level_words) / sizeof(*order_level_words) == ORDER_LEVELS + 1, "words");
 
@@ -41,17 +34,6 @@ const char *const order_hidden_words[] = {
 };
 _Static_assert(sizeof(order_hidden_words) / sizeof(*order_hidden_words) == ORDER_HIDDEN_REASONS + 1,
 	       "words");
-
-static int order_process(struct order *order, uint32_t process)
-{
-	struct contexts *contexts = NULL;
-	int err = contexts_new(&contexts, order->model, process);
-
-	if (!err)
-		err = contexts_edges(contexts, order);
-	contexts_free(contexts);
-	return err;
-}
 
 static uint32_t vertex_of(const struct model *model, struct order_thing thing)
 {
@@ -82,21 +64,45 @@ static int number_components(struct order *order)
 	return err;
 }
 
+static int judge_all(struct order *order, const struct order_options *options,
+		     struct contexts **contexts)
+{
+	size_t nr = order->model->nr_processes;
+	int err = 0;
+
+	for (uint32_t i = 0; i < nr && !err; i++)
+		err = contexts_new(&contexts[i], order->model, i);
+	for (uint32_t i = 0; i < nr && !err; i++)
+		err = contexts_edges(contexts[i], order);
+	if (!err)
+		err = number_components(order);
+	if (!err)
+		err = stuck_find(order);
+	for (uint32_t i = 0; i < nr && !err; i++)
+		err = judge_process(order, options, contexts[i]);
+	for (uint32_t i = 0; i < nr && !err; i++)
+		err = hazards_find(order, contexts[i]);
+	if (!err && options->classes)
+		err = hazards_classes(order);
+	return err ? err : rank_findings(order);
+}
+
 int order_new(struct order **order, struct model *model, const struct order_options *options)
 {
+	struct contexts **contexts = calloc(model->nr_processes + 1, sizeof(*contexts));
 	struct order *new = calloc(1, sizeof(*new));
-	int err = new ? 0 : -ENOMEM;
+	int err = new &&contexts ? 0 : -ENOMEM;
 
-	if (new) {
+	if (!err) {
 		new->model = model;
 		new->max_cycle = options->max_cycle ? options->max_cycle : 4;
+		if (new->max_cycle > CYCLE_MAX)
+			new->max_cycle = CYCLE_MAX;
+		err = judge_all(new, options, contexts);
 	}
-	for (uint32_t i = 0; i < model->nr_processes && !err; i++)
-		err = order_process(new, i);
-	if (!err)
-		err = number_components(new);
-	if (!err)
-		err = stuck_find(new);
+	for (size_t i = 0; contexts && i < model->nr_processes; i++)
+		contexts_free(contexts[i]);
+	free(contexts);
 	if (err)
 		order_free(new);
 	else

@@ -82,11 +82,11 @@ static void stop_tokens()
 	for (int i = 0; i < 20; i++) {
 		std::latch asleep(1);
 		std::jthread waiter([&](std::stop_token stop) {
-			std::stop_callback callback(stop, [&] { callbacks++; });
 			std::unique_lock lock(shared);
 			asleep.count_down();
 			stopped += !cv.wait(lock, stop, [] { return false; });
 		});
+		std::stop_callback callback(waiter.get_stop_token(), [&] { callbacks++; });
 		asleep.wait();
 		waiter.request_stop();
 	}
