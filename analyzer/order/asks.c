@@ -4,7 +4,8 @@
  *
  * A lock counts as held from its acquisition to its release. Besides:
  *
- *	A thread that somebody joins while holding something holds its own end, all its life.
+ *	A thread that somebody joins while holding something holds its own end, all its life; and
+ *	so do the threads that it joins.
  *	A thread that is going to give a signal, or a token, which somebody waits for while holding
  *	something, holds that signal when it makes its latest requests before.
  */
@@ -55,25 +56,41 @@ static bool holds_something(const struct row *row, uint32_t at)
 	return history_open(row, at) != NO_OP;
 }
 
+static void note_awaited(struct asks *a, const struct row *row, uint32_t at)
+{
+	const struct op *op = &row->ops[at];
+
+	if ((op->kind == OP_WAIT || op->kind == OP_TAKE) && !(op->flags & (OP_TRY | OP_TIMED)) &&
+	    holds_something(row, at))
+		a->awaited[op->thing] = true;
+}
+
+/* Who is joined by a thread that holds something, be it only its own end. */
+static bool note_joined(struct asks *a, uint32_t thread, uint32_t at)
+{
+	const struct op *op = history_op(a->h, thread, at);
+	uint32_t target = op->kind == OP_JOIN ? a->h->things[op->thing].thread : NO_OP;
+
+	if (target == NO_OP || a->joined[target] ||
+	    !(a->joined[thread] || holds_something(&a->h->rows[thread], at)))
+		return false;
+	a->joined[target] = true;
+	return true;
+}
+
 static void look_ahead(struct asks *a)
 {
-	const struct history *h = a->h;
+	bool grown = true;
 
-	for (uint32_t t = 0; t < h->nr_threads; t++)
-		for (uint32_t i = 0; i < h->rows[t].nr; i++) {
-			const struct op *op = history_op(h, t, i);
-
-			if (op->kind != OP_JOIN && op->kind != OP_WAIT && op->kind != OP_TAKE)
-				continue;
-			if (op->flags & (OP_TRY | OP_TIMED))
-				continue;
-			if (!holds_something(&h->rows[t], i))
-				continue;
-			if (op->kind != OP_JOIN)
-				a->awaited[op->thing] = true;
-			else if (h->things[op->thing].thread != NO_OP)
-				a->joined[h->things[op->thing].thread] = true;
-		}
+	for (uint32_t t = 0; t < a->h->nr_threads; t++)
+		for (uint32_t i = 0; i < a->h->rows[t].nr; i++)
+			note_awaited(a, &a->h->rows[t], i);
+	while (grown) {
+		grown = false;
+		for (uint32_t t = 0; t < a->h->nr_threads; t++)
+			for (uint32_t i = 0; i < a->h->rows[t].nr; i++)
+				grown |= note_joined(a, t, i);
+	}
 }
 
 static int push_held(struct asks *a, struct request *like, uint32_t held)

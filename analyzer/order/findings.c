@@ -115,7 +115,7 @@ static int assume_skipped(struct filling *x, bool *others)
 	const struct history *h = x->q->history;
 	struct skipped *skipped = NULL;
 	uint32_t nr = 0;
-	int err = skipped_find(h, x->v->upto, &skipped, &nr);
+	int err = skipped_find(h, x->v->upto, x->v->order, x->v->nr_order, &skipped, &nr);
 
 	for (uint32_t i = 0; i < nr && !err; i++) {
 		const struct skipped *k = &skipped[i];

@@ -221,7 +221,7 @@ static int tell(struct judge *j, struct group *g, const struct cycle *cycle,
 	else if (why || (why = doubt_threads(j, v)))
 		lower(f, why);
 	else if (f->level < ORDER_POTENTIAL)
-		err = unkept_skipped(j->subject, j->history, v->upto, f);
+		err = unkept_skipped(j->subject, j->history, v, f);
 	if (!err)
 		err = distance_find(j->subject, &j->inquiry, cycle, f);
 	if (g->finding) {

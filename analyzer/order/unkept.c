@@ -162,7 +162,14 @@ static int compare(const struct unkept *u, uint32_t lock, const struct extreme *
 	return 0;
 }
 
-static int compare_all(const struct unkept *u, struct order_finding *f)
+/* In another order than the recorded one, all that two threads did may be the other way round. */
+static bool may_move(const struct lock_view *v)
+{
+	return v->in[0].nr > 1 || (v->in[0].nr && v->in[1].nr &&
+				   (v->in[1].nr > 1 || v->in[0].thread[0] != v->in[1].thread[0]));
+}
+
+static int compare_all(const struct unkept *u, struct order_finding *f, bool reordered)
 {
 	bool any = false;
 	int err = 0;
@@ -176,15 +183,15 @@ static int compare_all(const struct unkept *u, struct order_finding *f)
 			err = compare(u, lock, &v->in[0], &v->out[1], f, &found);
 		if (!err)
 			err = compare(u, lock, &v->in[1], &v->out[0], f, &found);
-		any |= found;
+		any |= found || (reordered && may_move(v));
 	}
 	if ((any || !u->left) && f->level == ORDER_PREDICTED)
 		f->level = ORDER_CONDITIONAL;
 	return err;
 }
 
-int unkept_skipped(const struct subject *s, const struct history *history, const uint32_t *upto,
-		   struct order_finding *finding)
+int unkept_skipped(const struct subject *s, const struct history *history,
+		   const struct verdict *verdict, struct order_finding *finding)
 {
 	struct unkept u = { .s = s, .left = UNKEPT_EVENTS };
 	int err = -ENOMEM;
@@ -192,9 +199,11 @@ int unkept_skipped(const struct subject *s, const struct history *history, const
 	u.until = calloc((size_t)s->nr_threads + 1, sizeof(*u.until));
 	u.locks = calloc(s->contexts->model->nr_locks + 1, sizeof(*u.locks));
 	if (u.until && u.locks) {
-		find_times(&u, history, upto);
+		find_times(&u, history, verdict->upto);
+		if (verdict->order)
+			u.from = 0;
 		read_streams(&u);
-		err = compare_all(&u, finding);
+		err = compare_all(&u, finding, verdict->order);
 	}
 	free(u.until);
 	free(u.locks);

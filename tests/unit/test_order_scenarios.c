@@ -135,7 +135,8 @@ static struct answer level_of(const struct inquiry *q, const struct cycle *cycle
 	bool others = false;
 	enum order_level level;
 
-	assert_int_equal(skipped_find(q->history, v->upto, &skipped, &nr), 0);
+	assert_int_equal(skipped_find(q->history, v->upto, v->order, v->nr_order, &skipped, &nr),
+			 0);
 	for (uint32_t i = 0; i < nr; i++)
 		others |= !inquiry_own(q, cycle, skipped[i].thing);
 	free(skipped);
