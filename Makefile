@@ -367,7 +367,7 @@ fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
 
 # A minute for all together, unless FUZZ_SECONDS says what each gets.
-short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(FUZZ))),$(FUZZ_SECONDS))
+short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(or $(FUZZ),none))),$(FUZZ_SECONDS))
 
 fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(short_seconds) $(BUILD) $(FUZZ)
