@@ -240,7 +240,7 @@ $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%
 # The shim's own sources on a memory and a scheduler of ours (tests/model/model.h): instrumented as
 # for the thread sanitizer, and linked without its library.
 model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
-model_shim := $(addprefix preload/,records.c file.c node.c lock.c ring.c process.c clock.c \
+model_shim := $(addprefix preload/,records.c file.c fork.c node.c lock.c ring.c process.c clock.c \
 	attempt.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
 model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
 model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
@@ -367,7 +367,7 @@ fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
 
 # A minute for all together, unless FUZZ_SECONDS says what each gets.
-short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(FUZZ))),$(FUZZ_SECONDS))
+short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(or $(FUZZ),none))),$(FUZZ_SECONDS))
 
 fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(short_seconds) $(BUILD) $(FUZZ)

@@ -145,7 +145,7 @@ static char *order_text_of(struct model *model)
 {
 	const struct order_options options = { .keep_hidden = true, .progress = traces_progress };
 	struct order_view view = { .report = { .model = model, .frames = model_frames },
-				   .explain_hidden = true };
+				   .brief = true };
 	struct order *order = NULL;
 	char *text = NULL;
 	size_t size;

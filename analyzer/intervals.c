@@ -349,6 +349,7 @@ static int choose(struct intervals *all, const struct model *model, const uint64
 		uint64_t nr_waits = waits->nr < max / 3 ? waits->nr : max / 3;
 
 		all->nr_recorded = holds->nr + waits->nr;
+		all->nr_holds = holds->nr;
 		all->min_wait_ns = threshold(waits, max / 3);
 		all->min_hold_ns = threshold(holds, max - 2 * nr_waits);
 	}

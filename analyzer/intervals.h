@@ -49,6 +49,7 @@ struct interval_bin {
 struct intervals {
 	struct interval_list holds, waits;
 	uint64_t nr_recorded;	 /* holds and waits, kept or not */
+	uint64_t nr_holds;	 /* the holds among them */
 	uint64_t min_hold_ns, min_wait_ns; /* shorter ones are left out; 0: none is */
 	uint64_t end_ns;	 /* the latest end */
 	uint32_t nr_bins;	 /* 0: all were kept */

@@ -252,6 +252,8 @@ static int put_finding(struct json *json, const struct order_view *view,
 static void put_edge(struct json *json, const struct order_view *view,
 		     const struct order_edge *edge)
 {
+	bool is_told = !view->brief || edge->component;
+
 	json_object_begin(json, NULL);
 	put_thing(json, "from", view->order, edge->from);
 	put_thing(json, "to", view->order, edge->to);
@@ -265,8 +267,9 @@ static void put_edge(struct json *json, const struct order_view *view,
 	json_array_end(json);
 	json_object_begin(json, "stacks");
 	put_stack(json, "from", view, edge->process,
-		  (struct order_spot){ .node = edge->from_node });
-	put_stack(json, "to", view, edge->process, (struct order_spot){ .node = edge->to_node });
+		  (struct order_spot){ .node = is_told ? edge->from_node : 0 });
+	put_stack(json, "to", view, edge->process,
+		  (struct order_spot){ .node = is_told ? edge->to_node : 0 });
 	json_object_end(json);
 	json_object_end(json);
 }
@@ -325,7 +328,7 @@ int order_json(const struct order_view *view, FILE *out)
 	struct json json;
 	int err = 0;
 
-	json_init(&json, out, true);
+	json_init(&json, out, !view->brief);
 	json_object_begin(&json, NULL);
 	json_string(&json, "schema", "lockprof-order/1");
 	put_processes(&json, order->model);

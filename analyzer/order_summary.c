@@ -59,9 +59,8 @@ static int print_result(const struct order_view *view, FILE *out)
 	else if (view->order->hidden[ORDER_HIDDEN_SUPPRESSED])
 		fputs("Nothing but what is suppressed: ", line.out);
 	else if (view->order->nr_components && !nr_hidden(view->order))
-		fprintf(line.out,
-			"Locks are taken in circles, but none of up to %u" REPORT_GLUE "locks: ",
-			view->order->max_cycle);
+		fputs("Locks are taken in circles, but none was found that could close: ",
+		      line.out);
 	else if (nr_hidden(view->order))
 		fputs("No lock-order cycle that can close in this run: ", line.out);
 	else
@@ -246,18 +245,29 @@ static bool has_longer(const struct order *order)
 	return longer;
 }
 
+/* Only where there is no short cycle longer ones are looked for without being asked. */
+static bool has_short(const struct order *order)
+{
+	for (size_t i = 0; i < order->nr_findings; i++)
+		if (order->findings[i].level != ORDER_OCCURRED &&
+		    order->findings[i].nr_members > 1 &&
+		    order->findings[i].nr_members <= order->max_cycle)
+			return true;
+	return nr_hidden(order) > order->hidden[ORDER_HIDDEN_SUPPRESSED];
+}
+
 static int print_max_cycle(const struct order_view *view, FILE *out)
 {
 	struct report_line line;
 	int err;
 
-	if (!has_longer(view->order))
+	if (!has_short(view->order) || !has_longer(view->order))
 		return 0;
 	err = report_line_begin(&line);
 	if (err)
 		return err;
 	fprintf(line.out,
-		"cycles of more than %u" REPORT_GLUE "locks were not looked for "
+		"beside cycles of up to %u" REPORT_GLUE "locks, longer ones were not looked for "
 		"(--max-cycle)",
 		view->order->max_cycle);
 	return print_line(view, out, " !  ", &line);

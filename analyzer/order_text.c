@@ -220,9 +220,7 @@ static int print_instead(const struct order_view *view, const struct order_findi
 			"moment, and it went well",
 			finding->overlap, report_plural(finding->overlap));
 	else if (finding->gap_ns != UINT64_MAX)
-		fprintf(line.out,
-			"one had released its locks %s before the other took the first "
-			"of its own",
+		fprintf(line.out, "these sections came no closer than %s",
 			report_time(time, finding->gap_ns));
 	else
 		fputs("sections of other locks ran in another order", line.out);
@@ -238,7 +236,7 @@ static int print_before(const struct order_view *view, const struct order_findin
 	struct report_line line;
 	int err;
 
-	if (!has_witness_beyond(finding))
+	if (finding->needs_reordering || !has_witness_beyond(finding))
 		return 0;
 	err = report_line_begin(&line);
 	if (err)

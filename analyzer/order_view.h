@@ -24,6 +24,7 @@ struct order_view {
 	const struct order *order;
 	struct report report; /* how places, threads and times are told */
 	bool all, explain_hidden;
+	bool brief; /* JSON: on one line, and no stacks of edges that lie in no component */
 	const char *trace; /* as the user named it */
 };
 

@@ -102,6 +102,18 @@ static int tell_hang(const struct report *report, const struct hang *hang, FILE 
 	return report_paragraph(report, out, " !  ", OUTPUT_RED, &line) < 0 ? -ENOMEM : err;
 }
 
+static int print_hint(const struct report *report, FILE *out)
+{
+	const struct process *process = report->model->processes;
+	struct report_line line;
+
+	if (report_line_begin(&line) < 0)
+		return -ENOMEM;
+	fprintf(line.out, "\"lockprof order %s\" says whether this is a deadlock.",
+		process->reader ? reader_path(process->reader) : "TRACE");
+	return report_paragraph(report, out, "    ", OUTPUT_PLAIN, &line);
+}
+
 int report_hangs(const struct report *report, FILE *out, size_t *nr)
 {
 	struct hang *hangs;
@@ -114,6 +126,8 @@ int report_hangs(const struct report *report, FILE *out, size_t *nr)
 			err = tell_hang(report, &hangs[i], out);
 	if (*nr > TOLD_HANGS)
 		fprintf(out, " !  ... and %zu more.\n", *nr - TOLD_HANGS);
+	if (*nr && !err)
+		err = print_hint(report, out);
 	free(hangs);
 	return err;
 }

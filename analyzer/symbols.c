@@ -5,7 +5,8 @@
  * A report asks for the same few thousand addresses again and again, so each (module, address,
  * kind) is worked out once and kept, and callers may hold on to the pointers. The work is
  * elsewhere: symbols_module.c opens a file, symbols_elf.c reads its symbol table, symbols_code.c
- * and symbols_data.c ask its DWARF, symbols_type.c names a part of a variable.
+ * and symbols_data.c ask its DWARF, symbols_type.c names a part of a variable. All of these run in
+ * a child (symbols_child.c), since the files are foreign; only where there can be none, here.
  */
 #include "symbols.h"
 
@@ -14,9 +15,10 @@
 #include <string.h>
 
 #include "perfmap.h"
+#include "symbols_child.h"
 #include "symbols_module.h"
 
-enum { MAX_MODULES = 65536, FIRST_SLOTS = 1024 };
+enum { MAX_MODULES = 65536, FIRST_SLOTS = 1024, MAX_DEATHS = 3 };
 
 /* One answer: frames for code, a name for data. */
 struct answer {
@@ -26,7 +28,8 @@ struct answer {
 	bool used;
 	struct frame *frames;
 	size_t nr_frames;
-	char *name;
+	const char *name;
+	char *text; /* that the strings lie in, unless they are a module's */
 };
 
 struct symbols {
@@ -38,6 +41,8 @@ struct symbols {
 	struct perfmap perf_map;
 	struct answer *slots;
 	size_t nr_answers, nr_slots;
+	struct child child;
+	unsigned deaths;   /* of children */
 	struct frame bare; /* the answer when memory ran out */
 };
 
@@ -62,9 +67,10 @@ void symbols_free(struct symbols *s)
 {
 	if (!s)
 		return;
+	child_stop(&s->child);
 	for (size_t i = 0; s->slots && i < s->nr_slots; i++) {
 		free(s->slots[i].frames);
-		free(s->slots[i].name);
+		free(s->slots[i].text);
 	}
 	free(s->slots);
 	for (unsigned id = 0; s->modules && id < MAX_MODULES; id++)
@@ -99,6 +105,7 @@ int symbols_add_module(struct symbols *s, unsigned id, const char *path,
 		memcpy(m->build_id, build_id, build_id_len);
 	m->build_id_len = build_id_len;
 	s->modules[id] = m;
+	child_stop(&s->child); /* that does not know it */
 	return 0;
 }
 
@@ -114,14 +121,10 @@ int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid)
 	return 0;
 }
 
-/* Opened at the first question; NULL when the caller never told of it. */
-static struct module *get_module(struct symbols *s, unsigned id)
+/* NULL when the caller never told of it. */
+static struct module *get_module(const struct symbols *s, unsigned id)
 {
-	struct module *m = id < MAX_MODULES ? s->modules[id] : NULL;
-
-	if (m)
-		module_open(m, &s->debug_files);
-	return m;
+	return id < MAX_MODULES ? s->modules[id] : NULL;
 }
 
 /* The slot that holds the question, or the empty one where it belongs. */
@@ -182,27 +185,103 @@ static void jit_code(struct symbols *s, uint64_t pc, struct frame *frame)
 	frame->module = frame->function ? "[jit]" : "[anon]";
 }
 
-/* Everything about the code at ASKED, into FRAMES. */
-static size_t find_code(struct symbols *s, const struct answer *asked, struct frame *frames)
+/* ---- questions about modules ---- */
+
+/* In the child, or here where there is none. The name is a new string. */
+static void work(void *context, const struct child_question *q, struct frame frames[MAX_FRAMES],
+		 struct child_answer *answer)
+{
+	struct symbols *s = context;
+	struct module *m = s->modules[q->id];
+
+	module_open(m, &s->debug_files);
+	if (q->question == ASK_DATA)
+		answer->name = answer->text =
+			m->dwfl_module ? module_data(m, &s->demangler, q->address) : NULL;
+	else
+		answer->nr_frames = module_code(m, &s->demangler, q->address, frames);
+	answer->note = m->note;
+}
+
+static void work_here(struct symbols *s, const struct child_question *q,
+		      struct child_answer *answer)
+{
+	struct frame frames[MAX_FRAMES];
+
+	work(s, q, frames, answer);
+	answer->frames = calloc(answer->nr_frames + 1, sizeof(*frames));
+	if (answer->frames)
+		memcpy(answer->frames, frames, answer->nr_frames * sizeof(*frames));
+}
+
+static void module_note(struct module *m, const char *note)
+{
+	if (!note || (m->note && !strcmp(m->note, note)))
+		return;
+	free(m->own_note);
+	m->note = m->own_note = strdup(note);
+}
+
+/* What a child died of is not asked again; after a few of them nothing is. */
+static void ask_module(struct symbols *s, struct module *m, const struct child_question *q,
+		       struct child_answer *answer)
+{
+	int err = 0;
+
+	*answer = (struct child_answer){ 0 };
+	if (m->is_deadly || s->deaths >= MAX_DEATHS) {
+		module_note(m, m->is_deadly ? NULL
+					    : "not looked at, after other files were too damaged");
+		return;
+	}
+	if (!m->opened && !m->is_foreign)
+		m->is_foreign = module_has_file(m, &s->debug_files);
+	if (!m->is_foreign || (!s->child.pid && child_start(&s->child, work, s))) {
+		work_here(s, q, answer);
+		return;
+	}
+	err = child_ask(&s->child, q, answer);
+	if (err == -EIO || err == -ETIMEDOUT) {
+		m->is_deadly = true;
+		s->deaths++;
+		module_note(m, err == -EIO
+				       ? "too damaged: reading it ended in a crash"
+				       : "not read: it or a file that it names gives no answer");
+	}
+	module_note(m, answer->note);
+}
+
+/* Everything about the code at ASKED. */
+static void find_code(struct symbols *s, struct answer *asked)
 {
 	struct module *m = get_module(s, asked->id);
 	uint64_t address = asked->address;
-	size_t nr = 1;
+	struct child_answer answer = { 0 };
 
 	if (asked->question == ASK_RETURN && address)
 		address--;
 	if (m)
-		nr = module_code(m, &s->demangler, address, frames);
-	else if (asked->id == 0)
-		jit_code(s, address, frames);
-	else
-		frames[0] = (struct frame){ .module = "[anon]" };
-	for (size_t i = 0; i < nr; i++) {
-		if (m)
-			frames[i].module = m->path;
-		frames[i].offset = asked->address;
+		ask_module(s, m, &(struct child_question){ address, asked->id, asked->question },
+			   &answer);
+	asked->text = answer.text;
+	asked->frames = answer.frames;
+	asked->nr_frames = answer.frames ? answer.nr_frames : 0;
+	if (!asked->nr_frames) {
+		free(asked->frames);
+		asked->frames = calloc(1, sizeof(*asked->frames));
+		asked->nr_frames = 1;
 	}
-	return nr;
+	if (!asked->frames)
+		return;
+	if (!m && asked->id == 0)
+		jit_code(s, address, asked->frames);
+	else if (!m)
+		asked->frames[0].module = "[anon]";
+	for (size_t i = 0; i < asked->nr_frames; i++) {
+		if (m)
+			asked->frames[i].module = m->path;
+		asked->frames[i].offset = asked->address;
+	}
 }
 
 size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_return_address,
@@ -212,20 +291,21 @@ size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_re
 				.id = id,
 				.question = is_return_address ? ASK_RETURN : ASK_PC };
 	struct answer *slot = get_slot(s, &asked);
-	struct frame found[MAX_FRAMES];
+	struct module *m;
 
 	if (slot && slot->used) {
 		*frames = slot->frames;
 		return slot->nr_frames;
 	}
-	asked.nr_frames = find_code(s, &asked, found);
-	asked.frames = slot ? reallocarray(NULL, asked.nr_frames, sizeof(*found)) : NULL;
+	if (slot)
+		find_code(s, &asked);
 	if (!asked.frames) {
-		s->bare = (struct frame){ .module = found[0].module, .offset = address };
+		m = get_module(s, id);
+		free(asked.text);
+		s->bare = (struct frame){ .module = m ? m->path : "[anon]", .offset = address };
 		*frames = &s->bare;
 		return 1;
 	}
-	memcpy(asked.frames, found, asked.nr_frames * sizeof(*found));
 	fill_slot(s, slot, &asked);
 	*frames = asked.frames;
 	return asked.nr_frames;
@@ -235,13 +315,16 @@ const char *symbols_data(struct symbols *s, unsigned id, uint64_t address)
 {
 	struct answer asked = { .address = address, .id = id, .question = ASK_DATA };
 	struct answer *slot = get_slot(s, &asked);
-	struct module *m;
+	struct module *m = get_module(s, id);
+	struct child_answer answer = { 0 };
 
 	if (!slot || slot->used)
 		return slot ? slot->name : NULL;
-	m = get_module(s, id);
-	if (m && m->dwfl_module)
-		asked.name = module_data(m, &s->demangler, address);
+	if (m)
+		ask_module(s, m, &(struct child_question){ address, id, ASK_DATA }, &answer);
+	free(answer.frames);
+	asked.name = answer.name;
+	asked.text = answer.text;
 	fill_slot(s, slot, &asked);
 	return asked.name;
 }

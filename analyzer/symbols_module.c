@@ -29,8 +29,8 @@ int debug_files_init(struct debug_files *debug_files)
 	const char *extra = getenv("LOCKPROF_DEBUG_PATH");
 	bool has_extra = extra && *extra;
 
-	if (asprintf(&debug_files->path, ":.debug:" SYSTEM_DEBUG_PATH "%s%s",
-		     has_extra ? ":" : "", has_extra ? extra : "") < 0) {
+	if (asprintf(&debug_files->path, ":.debug:" SYSTEM_DEBUG_PATH "%s%s", has_extra ? ":" : "",
+		     has_extra ? extra : "") < 0) {
 		debug_files->path = NULL;
 		return -ENOMEM;
 	}
@@ -102,6 +102,25 @@ static char *build_id_path(const struct module *m, const char *directory, int di
 	return path;
 }
 
+bool module_has_file(const struct module *m, const struct debug_files *debug_files)
+{
+	struct stat st;
+
+	if (m->path[0] != '/')
+		return false;
+	if (!stat(m->path, &st) && S_ISREG(st.st_mode))
+		return true;
+	for (const char *at = debug_files->path; *at; at += strcspn(at, ":"), at += *at == ':') {
+		char *path = *at == '/' ? build_id_path(m, at, strcspn(at, ":")) : NULL;
+		bool exists = path && !stat(path, &st);
+
+		free(path);
+		if (exists)
+			return true;
+	}
+	return false;
+}
+
 /* A debug file of the recorded build-id, as a new string, or NULL. */
 static char *find_by_build_id(const struct module *m, const char *directories)
 {
@@ -115,8 +134,7 @@ static char *find_by_build_id(const struct module *m, const char *directories)
 	return NULL;
 }
 
-static const char *report(struct module *m, const struct debug_files *debug_files,
-			  const char *path)
+static const char *report(struct module *m, const struct debug_files *debug_files, const char *path)
 {
 	m->dwfl = dwfl_begin(&debug_files->callbacks);
 	if (!m->dwfl)
@@ -164,6 +182,7 @@ void module_free(struct module *m)
 	ranges_free(&m->data_symbols);
 	if (m->dwfl)
 		dwfl_end(m->dwfl);
+	free(m->own_note);
 	free(m->build_id);
 	free(m->path);
 	free(m);

@@ -42,6 +42,9 @@ struct module {
 	size_t build_id_len;
 	bool opened;
 	const char *note;
+	char *own_note;	 /* NULL: the note is nobody's */
+	bool is_deadly;	 /* a child died of it */
+	bool is_foreign; /* it has a file, for a child to read */
 
 	/* NULL when there is no file, or not the recorded one. */
 	Dwfl *dwfl;
@@ -70,6 +73,8 @@ struct debug_files {
 int debug_files_init(struct debug_files *debug_files);
 void debug_files_fini(struct debug_files *debug_files);
 
+/* Whether there is anything to open: without it module_open() only finds words for that. */
+bool module_has_file(const struct module *m, const struct debug_files *debug_files);
 /* Opens the file if that was not tried yet; what it found is in the module. */
 void module_open(struct module *m, const struct debug_files *debug_files);
 void module_free(struct module *m);

@@ -74,10 +74,9 @@ enum trace_clock clock_kind(void)
 
 void clock_calibrate(struct trace_calibration *calibration)
 {
+	struct trace_calibration found = { 0, 0, 0, 0 };
 	uint64_t best = UINT64_MAX;
 
-	calibration->sequence++;
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* pairs with the reader's two looks */
 	for (int i = 0; i < 5; i++) {
 		uint64_t before = clock_ticks();
 		uint64_t monotonic = clock_monotonic_ns();
@@ -86,9 +85,15 @@ void clock_calibrate(struct trace_calibration *calibration)
 		if (after - before >= best)
 			continue;
 		best = after - before;
-		calibration->ticks = before + best / 2;
-		calibration->monotonic_ns = monotonic;
-		calibration->realtime_ns = clock_ns(CLOCK_REALTIME);
+		found.ticks = before + best / 2;
+		found.monotonic_ns = monotonic;
+		found.realtime_ns = clock_ns(CLOCK_REALTIME);
 	}
+	/* A kill leaves no calibration while it is odd: that takes three stores. */
+	calibration->sequence++;
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* pairs with the reader's two looks */
+	calibration->ticks = found.ticks;
+	calibration->monotonic_ns = found.monotonic_ns;
+	calibration->realtime_ns = found.realtime_ns;
 	__atomic_store_n(&calibration->sequence, calibration->sequence + 1, __ATOMIC_RELEASE);
 }

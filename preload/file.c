@@ -318,6 +318,17 @@ int file_create(const char *path, bool path_has_pid)
 	return 0;
 }
 
+void file_leave(void)
+{
+	int fd = file_fd;
+
+	if (fd_is_ours(fd))
+		sys_close(fd);
+	file_fd = -1;
+	file.inode = 0;
+	file.path[0] = '\0';
+}
+
 void file_forget(void)
 {
 	int fd = file_fd;

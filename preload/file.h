@@ -26,6 +26,8 @@ int file_create(const char *path, bool path_has_pid);
 bool file_is_ours(void);
 /* Forgets the parent's file in a forked child: the child must not write there. */
 void file_forget(void);
+/* Closes it, for good, without forgetting what is mapped of it. */
+void file_leave(void);
 
 /*
  * Reserves one block, with disk space, and maps it. NULL when there is no room, disk or file.

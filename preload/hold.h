@@ -74,11 +74,14 @@ static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t si
 	t->live = 0;
 	barrier();
 	h = t->top;
+	if (unlikely(h == t->limit)) {	/* also a child's that a handler forked just now: zeros */
+		hold_unprepare(t);
+		return false;
+	}
 	parent = h[-1].path;
 	c = hold_cache(t, lock, site, parent);
-	if (unlikely((!hold_cached(c, lock, site, kind_mode, parent) &&
-		      !node_recall(t, lock, site, kind_mode, parent)) ||
-		     h == t->limit)) {
+	if (unlikely(!hold_cached(c, lock, site, kind_mode, parent) &&
+		     !node_recall(t, lock, site, kind_mode, parent))) {
 		hold_unprepare(t);
 		return false;
 	}

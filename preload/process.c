@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "dict.h"
 #include "file.h"
+#include "fork.h"
 #include "options.h"
 #include "process.h"
 #include "records.h"
@@ -174,6 +175,7 @@ bool process_load(void)
 	unwind_init();
 	thread_key_init();
 	thread_main_stack((uintptr_t)__builtin_frame_address(0));
+	fork_init();
 	on_exit(process_end, NULL);
 	load = LOADED;
 	errno = saved;

@@ -92,6 +92,8 @@ void *records_new(uint32_t size, uint32_t *place)
 		uint32_t used = seen & 0x1ffff, number = (uint32_t)(seen >> 17);
 		struct trace_record *record;
 
+		if (!file_is_ours())
+			return NULL;	/* see fork.c */
 		if (!seen || used + size > TRACE_BLOCK_SIZE) {
 			if (size > TRACE_BLOCK_SIZE - sizeof(struct trace_block) ||
 			    !next_block(seen)) {

@@ -61,6 +61,11 @@ int threads_init(void)
 	return tables ? 0 : -1;
 }
 
+void thread_refuse(void)
+{
+	thread_tls = &thread_refused;
+}
+
 uint32_t thread_new_id(void)
 {
 	return __atomic_add_fetch(&trace_header->nr_threads, 1, __ATOMIC_RELAXED);
@@ -268,7 +273,8 @@ struct thread *thread_enter(void)
 	if (likely(t->live)) {
 		t->live = 0;
 		barrier();
-		return t;
+		if (likely(t->self))
+			return t;	/* no handler forked in between */
 	}
 	if (!t->self)
 		return thread_first_call(&unknown);

@@ -93,6 +93,8 @@ struct thread_origin {
 
 /* A thread begins (from the trampoline); later calls find it. */
 void thread_begin(const struct thread_origin *origin);
+/* Nothing more is recorded of the calling thread. */
+void thread_refuse(void);
 uint32_t thread_new_id(void);
 /* Thread ids by pthread_t; 0: unknown. */
 uint32_t thread_id_of(pthread_t handle);

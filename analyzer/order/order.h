@@ -90,7 +90,7 @@ struct order_member {
 	uint32_t edge;		      /* index in order.edges; UINT32_MAX: none (OCCURRED) */
 	uint64_t number;	      /* the witness uses its number-th such section; 0: not known */
 	uint64_t held_ticks, wanted_ticks; /* of that one, as recorded; OCCURRED: since when */
-	uint32_t wanted_stack;	      /* OCCURRED: stack of the blocked call; else 0 */
+	uint32_t wanted_stack;	      /* of the blocked call, or of a join; else 0 */
 };
 
 /* What a thread does in the witness before it reaches its member's state. */

@@ -14,6 +14,7 @@
 /* `waiter` joined `target` (of the history) while it held the lock of this context. */
 struct held_join {
 	uint32_t waiter, target, node;
+	uint32_t stack; /* of the join */
 };
 
 struct subject {

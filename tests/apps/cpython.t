@@ -85,6 +85,6 @@ is 'CPython: the same tests, and few of them differed once' yes \
 	"$([ "$(wc -l <differ)" -lt 10 ] && echo yes || cat differ)"
 echo "# $(wc -l <native.out) tests, $(grep -c skipped native.out) of them skipped"
 # Lost by design: a test takes more locks at once than a thread has places for, another has tiny stacks.
-traces 'CPython' --traces=100 --acquisitions=10000 --lose=depth,stacks
+traces 'CPython' --traces=100 --acquisitions=10000 --lose=depth,stacks --killed
 
 echo "1..$count"

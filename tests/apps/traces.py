@@ -3,10 +3,12 @@
 """Says what is wrong with the traces that a real program left; nothing when all is well.
 
     traces.py LOCKPROF FOLDER [--lose=KIND,KIND...] [--traces=N] [--threads=N] [--acquisitions=N]
+              [--killed]
 
 Every trace must read without damage, and nothing may be missing but what --lose names, since a real
 program has calls that cannot be recorded. A report over the largest of them together must agree
-with itself. N are the least numbers that are plausible. ./facts gets a line about what there was."""
+with itself. N are the least numbers that are plausible. ./facts gets a line about what there was.
+--killed: a process may have been killed before it had written the first byte of its trace."""
 
 import argparse
 import collections
@@ -21,6 +23,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("lockprof")
 parser.add_argument("folder")
 parser.add_argument("--lose", default="")
+parser.add_argument("--killed", action="store_true")
 parser.add_argument("--traces", type=int, default=1)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--acquisitions", type=int, default=1)
@@ -69,6 +72,8 @@ def check_report(traces):
 
 
 found = sorted(glob.glob(options.folder + "/*"), key=os.path.getsize, reverse=True)
+if options.killed:
+    found = [trace for trace in found if os.path.getsize(trace)]
 losses = sum((check_info(trace) for trace in found), collections.Counter())
 run = check_report(found[:TOGETHER]) if found else None
 if len(found) < options.traces:

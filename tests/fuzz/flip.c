@@ -37,8 +37,9 @@ static void try(const uint8_t *data, size_t size, const char *what, size_t at)
 	char line[64];
 	int length = snprintf(line, sizeof(line), "%s %zu\n", what, at);
 
-	/* Rewritten in place: only the last one is of interest. */
-	need(lseek(STDERR_FILENO, 0, SEEK_SET) < 0 || ftruncate(STDERR_FILENO, 0) == 0);
+	/* In a file it is rewritten in place: only the last one is of interest. */
+	if (lseek(STDERR_FILENO, 0, SEEK_SET) == 0 && ftruncate(STDERR_FILENO, 0) < 0)
+		lseek(STDERR_FILENO, 0, SEEK_END);
 	need(write(STDERR_FILENO, line, (size_t)length) == length);
 	alarm(60);
 	LLVMFuzzerTestOneInput(data, size);

@@ -14,6 +14,8 @@
 
 #include "fuzz.h"
 
+bool sys_sealed; /* as seccomp.c has it */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct options defaults = { .output = "lockprof.%e.%p.trace",

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +152,60 @@ static void inside(void)
 	if (!inside_pid)
 		exit(result < 0 && errno == EINTR ? 4 : 5);
 	printf("forked in sem_wait: %d\n", status_of(inside_pid));
+}
+
+/* ---- interrupted: children of a handler, which return into whatever it interrupted ---- */
+
+enum { INTERRUPTIONS = 200 };
+static volatile sig_atomic_t interruptions, is_interrupted_child;
+
+static void interrupted_handler(int unused)
+{
+	pid_t pid;
+
+	(void)unused;
+	if (is_interrupted_child || interruptions == INTERRUPTIONS)
+		return;
+	pid = fork();
+	if (!pid)
+		is_interrupted_child = 1;
+	else if (pid > 0)
+		interruptions++;
+}
+
+/* First sights and lives of locks: the longest ways that a call can go. */
+static void interrupted_work(unsigned int n)
+{
+	static pthread_mutex_t all[512];
+	static pthread_cond_t nobody = PTHREAD_COND_INITIALIZER;
+	pthread_mutex_t *m = &all[n % 512];
+
+	pthread_mutex_init(m, NULL);
+	pthread_mutex_lock(m);
+	pthread_cond_signal(&nobody);
+	take(&mu, 1);
+	pthread_mutex_unlock(m);
+	pthread_mutex_destroy(m);
+}
+
+static void interrupted(void)
+{
+	struct sigaction action = { .sa_handler = interrupted_handler, .sa_flags = SA_RESTART };
+	const struct itimerval often = { { 0, 300 }, { 0, 300 } };
+	int well = 0, status;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (unsigned int n = 0; interruptions < INTERRUPTIONS && !is_interrupted_child; n++)
+		interrupted_work(n);
+	for (unsigned int n = 0; is_interrupted_child && n < 100; n++)
+		interrupted_work(n);
+	if (is_interrupted_child)
+		_exit(0);
+	signal(SIGALRM, SIG_IGN);
+	while (wait(&status) > 0)
+		well += !status;
+	printf("%d children ended well\n", well);
 }
 
 /* ---- atfork: the usual handlers, which lock before and unlock after, on both sides ---- */
@@ -363,12 +418,19 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "fork", fork_many },	      { "inside", inside },
-	{ "atfork", atfork },	      { "spawn", spawn },
-	{ "seven", seven },	      { "descriptors", descriptors },
-	{ "file_size", file_size },   { "file_count", file_count },
-	{ "plugins", plugins },	      { "around_main", around_main },
-	{ "namespaces", namespaces }, { "quick_exit", leave_quickly },
+	{ "fork", fork_many },
+	{ "inside", inside },
+	{ "interrupted", interrupted },
+	{ "atfork", atfork },
+	{ "spawn", spawn },
+	{ "seven", seven },
+	{ "descriptors", descriptors },
+	{ "file_size", file_size },
+	{ "file_count", file_count },
+	{ "plugins", plugins },
+	{ "around_main", around_main },
+	{ "namespaces", namespaces },
+	{ "quick_exit", leave_quickly },
 };
 
 int main(int argc, char **argv)

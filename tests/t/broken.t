@@ -223,7 +223,7 @@ def cut_meanwhile(tests):
     """Its owner cuts the file again and again while it is read."""
     path = os.path.join(tests.folder, "shrinking.trace")
     bad = []
-    for _ in range(20):
+    for _ in range(8):
         with open(path, "wb") as file:
             file.write(GOOD)
         run = subprocess.Popen([os.path.join(BUILD, "lockprof"), "report", "--json", path],

@@ -5,6 +5,8 @@
 Names out of a trace (program, arguments, threads, locks, functions, modules) reach no terminal as
 control sequences; a recorded path that is a pipe by now is not waited for; and a trace is made
 anew, for its owner alone, whatever lies at its name.
+
+    tests/t/hostile.t [sticky]      sticky: only the last
 """
 import os
 import pty
@@ -18,6 +20,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
 TOOL = os.path.join(BUILD, "asan", "lockprof")
+if not os.path.exists(TOOL):
+    TOOL = os.path.join(BUILD, "lockprof")
 SHIM = os.path.join(BUILD, "liblockprof.so")
 EVIL = "a\033[31m\x9bb\u202ec\u2066d\x07"
 HOSTILE = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -164,6 +168,24 @@ def modules(tests):
         os.rmdir(library) if os.path.isdir(library) else os.unlink(library)
 
 
+def debug_file(tests):
+    """libdw opens what a library names as its debug file, and waits when that is a pipe."""
+    library = tests.path(f"{EVIL}/{EVIL}.so")
+    debug = tests.path("f.debug")
+    if not shutil.which("objcopy"):
+        tests.check("a pipe instead of a debug file # SKIP needs objcopy", True)
+        return
+    shutil.copy(tests.path("kept.so"), library)
+    shutil.copy(tests.path("kept.so"), debug)
+    subprocess.run(["objcopy", "--strip-debug", library], check=True)
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", library], check=True)
+    os.mkfifo(tests.path(f"{EVIL}/f.debug"))
+    run = tests.tool("report", "x.trace")
+    told = " ".join(run.stdout.decode().split())
+    tests.check("a pipe instead of a debug file", run.returncode == 0 and "gives no answer" in told,
+                run)
+
+
 def become(user):
     def run():
         os.setgroups([])
@@ -181,6 +203,8 @@ def plant(user, action):
             become(user)()
             action()
             status = 0
+        except OSError:
+            pass
         finally:
             os._exit(status)
     return os.waitpid(child, 0)[1] == 0
@@ -196,13 +220,14 @@ def made(folder, name):
 
 
 def sticky(tests):
-    if os.getuid() != 0:
-        tests.check("sticky folders # SKIP needs root", True)
+    os.chmod(tests.folder, 0o755)
+    if os.getuid() != 0 or not plant(SELF, lambda: (open(SHIM, "rb").close(),
+                                                    os.listdir(tests.folder))):
+        tests.check("sticky folders # SKIP needs root, and folders that others may enter", True)
         return
     folder = tests.path("sticky")
     os.mkdir(folder)
     os.chmod(folder, 0o1777)
-    os.chmod(tests.folder, 0o755)
     victim = tests.path("victim")
     with open(victim, "w", encoding="ascii") as file:
         file.write("untouched")
@@ -240,10 +265,12 @@ def sticky(tests):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        names(tests)
-        messages(tests)
-        terminal(tests)
-        modules(tests)
+        if "sticky" not in sys.argv[1:]:
+            names(tests)
+            messages(tests)
+            terminal(tests)
+            modules(tests)
+            debug_file(tests)
         sticky(tests)
         print(f"1..{tests.count}")
     sys.exit(1 if tests.failed else 0)

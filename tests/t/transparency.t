@@ -40,6 +40,7 @@ def processes():
     same("exec", program("exec_chain"), traces=3)
     same("fork", program("odd_process", "fork"), traces=40)
     same("forked inside", program("odd_process", "inside"), traces=3)
+    same("forked in a handler", program("odd_process", "interrupted"))
     same("atfork", program("odd_process", "atfork"), traces=6)
     same("spawn", program("odd_process", "spawn"), traces=11)
     same("descriptors", program("odd_process", "descriptors", scratch))
