@@ -30,9 +30,9 @@
 #define NONE	    255
 
 #if defined(__SANITIZE_ADDRESS__)
-#define PROGRAMS 2000
+#define PROGRAMS 10000
 #else
-#define PROGRAMS 24000
+#define PROGRAMS 100000
 #endif
 
 enum verb { LOCK, READ, TRY, TIMED, UNLOCK, CREATE, JOIN, TAKE, POST, AWAIT, SET, BARRIER };
