@@ -135,7 +135,8 @@ static void stand(const struct presence *presence, uint64_t times)
 	uint64_t taken = delay_take(member, times);
 
 	if (meet(presence, taken)) {
-		count(&member->met, 1);
+		for (uint32_t i = 0; i < plan->nr_members; i++)
+			count(&plan->members[i].met, presence->members >> i & 1);
 		let_others_first(member);
 	}
 	delay_give_back(member, taken, began);
