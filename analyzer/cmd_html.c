@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lockprof html: traces in, one self-contained page out.
- *
- * The page is written beside its name and renamed when it is whole, so that nobody ever opens half
- * of one, and an older page survives a full disk.
  */
 #include "cmd.h"
 #include "options.h"
 #include "order_view.h"
+#include "outfile.h"
 #include "page/page.h"
 #include "traces.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,69 +35,6 @@ static char *default_output(const char *trace)
 	if (asprintf(&name, "%.*s.html", (int)length, trace) < 0)
 		return NULL;
 	return name;
-}
-
-struct content {
-	const struct report *const *reports;
-	size_t nr;
-	const struct page_options *options;
-};
-
-/* Takes `fd` over. 0 or -errno. */
-static int write_to(int fd, const struct content *content)
-{
-	FILE *out = fdopen(fd, "w");
-	int err;
-
-	if (!out) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	err = page_write(content->reports, content->nr, content->options, out);
-	if (fclose(out) != 0 && !err)
-		err = -errno;
-	return err;
-}
-
-static int replace_file(const char *path, const struct content *content)
-{
-	mode_t mask = umask(0);
-	char *part;
-	int err, fd;
-
-	umask(mask);
-	if (asprintf(&part, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkstemp(part);
-	if (fd < 0) {
-		err = -errno;
-		free(part);
-		return err;
-	}
-	fchmod(fd, 0666 & ~mask);
-	err = write_to(fd, content);
-	if (!err && rename(part, path) != 0)
-		err = -errno;
-	if (err)
-		unlink(part);
-	free(part);
-	return err;
-}
-
-/* What is there and no file (a pipe, /dev/null) is written to and not replaced. */
-static int write_file(const char *path, const struct content *content)
-{
-	struct stat there;
-	int fd;
-
-	if (strcmp(path, "-") == 0)
-		fd = dup(STDOUT_FILENO);
-	else if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-	else
-		return replace_file(path, content);
-	return fd < 0 ? -errno : write_to(fd, content);
 }
 
 /* The desktop's own way; its messages are of no use to anybody here. */
@@ -176,6 +109,7 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 	const struct report *list[2] = { &reports[0], &reports[1] };
 	char *order = order_text_of(models[nr - 1]);
 	const struct page_options options = { arguments->title, order, arguments->events };
+	struct outfile file;
 	int err;
 
 	for (size_t i = 0; i < nr; i++)
@@ -186,7 +120,9 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 					      .details = REPORT_ALL,
 					      .width = SIZE_MAX,
 					      .frames = model_frames };
-	err = write_file(path, &(struct content){ list, nr, &options });
+	err = outfile_begin(&file, path);
+	if (!err)
+		err = outfile_end(&file, page_write(list, nr, &options, file.out));
 	free(order);
 	if (err)
 		output_error("%s: %s", path, strerror(-err));
