@@ -377,7 +377,7 @@ fuzz-afl: $(FUZZ:%=$(BUILD)/afl/%) $(BUILD)/afl/mutate.so
 
 format:
 	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
-		tests/unit tests/programs tests/order tests/bench tests/fuzz,$d/*.[ch]))
+		tests/unit tests/programs tests/order tests/bench tests/fuzz analyzer/export,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 
