@@ -27,6 +27,7 @@ struct track {
 
 struct reading {
 	struct subject *s;
+	struct spill *spill;
 	struct track *tracks; /* by thread */
 	struct track *track;  /* of the event */
 	uint32_t thread;
@@ -40,7 +41,8 @@ static struct item *push(struct reading *r, const struct item *item)
 	struct item *at;
 
 	if (items->nr == items->room) {
-		at = realloc(items->at, room * sizeof(*at));
+		at = spill_resize(r->spill, items->at, items->room * sizeof(*at),
+				  room * sizeof(*at));
 		if (!at) {
 			r->failed = true;
 			return NULL;
@@ -390,7 +392,7 @@ static void read_slot(struct reading *r, const struct trace_slot *slot)
 
 static int read_all(struct subject *s, struct history *history, void (*progress)(double part))
 {
-	struct reading r = { .s = s };
+	struct reading r = { .s = s, .spill = &history->spill };
 	size_t nr = reader_nr_streams(s->reader);
 	int err = 0;
 
@@ -409,15 +411,16 @@ static int read_all(struct subject *s, struct history *history, void (*progress)
 	for (uint32_t i = 0; i < s->nr_threads; i++) {
 		if (!err && !r.failed && !s->found_more)
 			err = rows_make(s, history, i, &r.tracks[i].items);
-		free(r.tracks[i].items.at);
+		spill_free(r.spill, r.tracks[i].items.at,
+			   r.tracks[i].items.room * sizeof(struct item));
 	}
 	free(r.tracks);
 	return r.failed ? -ENOMEM : err;
 }
 
-static int history_of(struct subject *s, struct history **history)
+static int history_of(struct subject *s, uint64_t max_memory, struct history **history)
 {
-	*history = history_new(s->nr_threads, s->nr_things);
+	*history = history_new(s->nr_threads, s->nr_things, max_memory);
 	if (!*history)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->nr_things; i++)
@@ -431,9 +434,10 @@ static void keep_all(struct subject *s)
 		s->kept[i] = true;
 }
 
-int events_read(struct subject *s, struct history **history, void (*progress)(double part))
+int events_read(struct subject *s, uint64_t max_memory, struct history **history,
+		void (*progress)(double part))
 {
-	int err = history_of(s, history);
+	int err = history_of(s, max_memory, history);
 
 	for (int round = 0; !err; round++) {
 		err = read_all(s, *history, progress);

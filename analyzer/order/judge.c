@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define JUDGE_STEPS	2000000000u
+#define MEMORY		(512u << 20)
 #define HIDDEN_EXAMPLES 20 /* of each reason */
 
 /* Cycles at the same places. */
@@ -341,7 +342,8 @@ static int judge_by_events(struct judge *j, const struct requests *requests,
 	int err;
 
 	subject_keep(j->subject, requests, cycles);
-	err = events_read(j->subject, &j->history, j->options->progress);
+	err = events_read(j->subject, j->options->max_memory ? j->options->max_memory : MEMORY,
+			  &j->history, j->options->progress);
 	if (err)
 		return err;
 	j->order->clock_skews += j->history->clock_skews;

@@ -167,7 +167,7 @@ struct order {
 
 struct order_options {
 	uint32_t max_cycle;  /* 0: 4 */
-	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 1 GiB */
+	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 512 MiB */
 	bool classes;	     /* ORDER_VIOLATION too */
 	bool keep_hidden;    /* fill hidden_cycles */
 	void (*progress)(double part);
