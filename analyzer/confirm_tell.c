@@ -215,7 +215,7 @@ static void tell_member(struct symbols *symbols, const struct plan_member *membe
 
 int confirm_tell_members(const struct plan *plan, FILE *out)
 {
-	struct symbols *symbols = symbols_new();
+	struct symbols *symbols = symbols_new(NULL);
 	int err = symbols ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; !err && i < plan->nr_modules; i++)

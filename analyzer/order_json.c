@@ -64,8 +64,7 @@ static void put_thing(struct json *json, const char *key, const struct order *or
 		  thing.what == ORDER_THREAD ? order->model->threads[thing.index].id
 					     : order->model->locks[thing.index].id);
 	if (thing.what != ORDER_THREAD)
-		json_string(json, "class",
-			    order->model->classes[order->model->locks[thing.index].class].label);
+		json_string(json, "class", order_class(order, thing));
 	json_object_end(json);
 }
 

@@ -104,7 +104,8 @@ static int put_part(const struct order_view *view, const struct order_member *me
 	order_put_thread(view, out, member->thread);
 	fputs(" takes ", out);
 	order_put_thing(view, out, member->held);
-	fputs(", then ", out);
+	fputs((member->wanted_mode & TRACE_HOW_MASK) == TRACE_HOW_TRY ? ", then tries " : ", then ",
+	      out);
 	order_put_thing(view, out, member->wanted);
 	if (!member->wanted_node)
 		return 0;

@@ -24,7 +24,7 @@ struct order_view {
 	const struct order *order;
 	struct report report; /* how places, threads and times are told */
 	bool all, explain_hidden;
-	bool brief; /* JSON: on one line, and no stacks of edges that lie in no component */
+	bool brief;	   /* JSON: on one line, and no stacks of edges that lie in no component */
 	const char *trace; /* as the user named it */
 };
 
@@ -34,6 +34,8 @@ struct order_view {
 void order_put_thing(const struct order_view *view, FILE *out, struct order_thing thing);
 /* The lock's or thread's bare name. */
 const char *order_label(const struct order *order, struct order_thing thing);
+/* Of its class: "door_mu[]". */
+const char *order_class(const struct order *order, struct order_thing thing);
 bool order_same_thing(struct order_thing a, struct order_thing b);
 /* "one", "worker (4711)". */
 void order_put_thread(const struct order_view *view, FILE *out, uint32_t thread);
@@ -49,6 +51,8 @@ struct order_spot {
 };
 struct order_spot order_held_spot(const struct order_member *member);
 struct order_spot order_wanted_spot(const struct order_member *member);
+/* How the last member came to leave its lock behind: "held when it ended". */
+const char *order_left_words(const struct order_view *view, const struct order_finding *finding);
 /* What the finding is, as one sentence without its end. */
 int order_put_sentence(const struct order_view *view, const struct order_finding *finding,
 		       FILE *out);

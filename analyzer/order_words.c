@@ -27,6 +27,15 @@ const char *order_label(const struct order *order, struct order_thing thing)
 	return thing.index < model->nr_locks ? model->locks[thing.index].label : "an unknown lock";
 }
 
+const char *order_class(const struct order *order, struct order_thing thing)
+{
+	const struct model *model = order->model;
+
+	if (thing.what == ORDER_THREAD || thing.index >= model->nr_locks)
+		return order_label(order, thing);
+	return model->classes[model->locks[thing.index].class].label;
+}
+
 void order_put_thread(const struct order_view *view, FILE *out, uint32_t thread)
 {
 	if (thread < view->order->model->nr_threads)
@@ -164,6 +173,22 @@ static bool is_left_behind(const struct order_finding *finding)
 	       finding->members[finding->nr_members - 1].wanted.what == 0;
 }
 
+/* Whether what it left behind belongs to a thread of another process, which this one came from. */
+static bool is_forked(const struct order_view *view, const struct order_finding *finding)
+{
+	const struct model *model = view->order->model;
+	uint32_t owner = finding->members[finding->nr_members - 1].thread;
+
+	return owner >= model->nr_threads ||
+	       model->threads[owner].process->number != finding->process;
+}
+
+const char *order_left_words(const struct order_view *view, const struct order_finding *finding)
+{
+	return is_forked(view, finding) ? "of the parent process held at the fork"
+					: "held when it ended";
+}
+
 static void put_occurred(const struct order_view *view, const struct order_finding *finding,
 			 FILE *out)
 {
@@ -185,7 +210,7 @@ static void put_occurred(const struct order_view *view, const struct order_findi
 	}
 	fputs(", which ", out);
 	order_put_thread(view, out, first[1].thread);
-	fputs(" held when it ended, and nobody can release", out);
+	fprintf(out, " %s, and nobody can release", order_left_words(view, finding));
 }
 
 static void put_pair(const struct order_view *view, const struct order_finding *finding,
@@ -197,6 +222,19 @@ static void put_pair(const struct order_view *view, const struct order_finding *
 	fputs(between, out);
 	order_put_thing(view, out, first->wanted.what ? first->wanted : first->held);
 	fputs(behind, out);
+}
+
+/* "one takes door_mu[] before window_mu[], two the other way round" */
+static void put_classes(const struct order_view *view, const struct order_finding *finding,
+			FILE *out)
+{
+	const struct order_member *first = finding->members;
+
+	order_put_thread(view, out, first->thread);
+	fprintf(out, " takes a %s before a %s, ", order_class(view->order, first->held),
+		order_class(view->order, first->wanted));
+	order_put_thread(view, out, first[1].thread);
+	fputs(" the other way round, though never the same two", out);
 }
 
 static void put_hazard(const struct order_view *view, const struct order_finding *finding,
@@ -220,16 +258,8 @@ static void put_hazard(const struct order_view *view, const struct order_finding
 		put_pair(view, finding, " waits for ",
 			 ", and nobody has given one since, nor could: all threads wait", out);
 		break;
-	case ORDER_FORK_WITH_LOCK:
-		put_pair(
-			view, finding, " held ",
-			" while another thread forked: it stays locked in the child, which used it",
-			out);
-		break;
 	case ORDER_VIOLATION:
-		put_pair(view, finding, " takes ",
-			 " and locks of another class in both orders, though never the same two",
-			 out);
+		put_classes(view, finding, out);
 		break;
 	default:
 		put_members(view, finding, out);
@@ -242,6 +272,7 @@ int order_put_sentence(const struct order_view *view, const struct order_finding
 {
 	switch (finding->level) {
 	case ORDER_OCCURRED:
+	case ORDER_FORK_WITH_LOCK:
 		put_occurred(view, finding, out);
 		break;
 	case ORDER_PREDICTED:
@@ -311,6 +342,8 @@ int order_put_assumption(const struct order_view *view, const struct order_findi
 
 static bool is_order_of_locks(const struct order_finding *finding)
 {
+	if (finding->level == ORDER_VIOLATION)
+		return false;
 	for (size_t i = 0; i < finding->nr_members; i++)
 		if (finding->members[i].held.what != ORDER_LOCK ||
 		    finding->members[i].wanted.what != ORDER_LOCK)
@@ -407,6 +440,8 @@ int order_put_hint(const struct order_view *view, const struct order_finding *fi
 		[ORDER_LOST_WAKEUP] =
 			"wait in a loop over the state that the signal announces, and "
 			"change that state under the mutex",
+		[ORDER_VIOLATION] =
+			"give the two classes one order, before somebody takes the same two",
 		[ORDER_FORK_WITH_LOCK] = "fork before there are threads, take the lock around the "
 					 "fork (pthread_atfork), or exec at once",
 	};
@@ -416,7 +451,8 @@ int order_put_hint(const struct order_view *view, const struct order_finding *fi
 	if (hints[finding->level])
 		fputs(hints[finding->level], out);
 	else if (is_left_behind(finding))
-		fputs(hints[ORDER_ABANDONED_RISK], out);
+		fputs(hints[is_forked(view, finding) ? ORDER_FORK_WITH_LOCK : ORDER_ABANDONED_RISK],
+		      out);
 	else if (finding->nr_members == 1)
 		fputs(hints[ORDER_SELF_LOCK], out);
 	else
@@ -450,7 +486,8 @@ const char *order_level_claim(enum order_level level)
 		[ORDER_LOST_WAKEUP] =
 			"a wait that nobody ended; the signal may have come before the wait began",
 		[ORDER_FORK_WITH_LOCK] =
-			"a hazard: in a forked child nobody releases what other threads held",
+			"a forked child asked for a lock that another thread of its parent held; "
+			"only its deadline ends that wait",
 		[ORDER_VIOLATION] = "no deadlock by itself: the classes are not ordered",
 	};
 

@@ -27,6 +27,7 @@ test|g++|cmd:g++
 test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
 test|perl|cmd:prove
 test|python3|cmd:python3
+test|graphviz|cmd:dot
 ci|clang|cmd:clang
 fuzz|afl++|cmd:afl-clang-fast
 apps|mariadb-server|cmd:mariadbd

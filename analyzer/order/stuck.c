@@ -7,7 +7,8 @@
  * holder excludes, the writers that stand in line. It needs all of them to let go, so every circle
  * is a deadlock. Who waits for a thread of the circle, or for one that does, stands behind it.
  *
- * A lock that nobody holds and that is not free was left by a thread that ended. A wait for a
+ * A lock that nobody holds and that is not free was left by a thread that ended, or by one that a
+ * fork did not take along. A wait for a
  * condition that never came back is told as a lost wake-up only when every thread of the process
  * waits without a deadline and nobody signalled since: an idle worker waits the same way, and
  * somebody may wake it.
@@ -243,6 +244,33 @@ static uint32_t ended_owner(const struct stuck *stuck, const struct hang *hang)
 	return UINT32_MAX;
 }
 
+/*
+ * Of a lock that this process alone uses: its owner is no thread of it, so a fork left it behind.
+ * *owner: who that was, UINT32_MAX without the parent's trace.
+ */
+static bool forked_owner(const struct stuck *stuck, const struct hang *hang, uint32_t *owner)
+{
+	const struct trace_header *header = reader_header(hang->process->reader);
+	const struct lock *lock = &stuck->model->locks[hang->lock];
+
+	*owner = UINT32_MAX;
+	if (!hang->slot->wait_owner || lock->record->flags & TRACE_LOCK_PSHARED ||
+	    header->losses[TRACE_LOSS_THREADS])
+		return false;
+	for (size_t i = 0; i < stuck->model->nr_threads; i++) {
+		const struct thread *thread = &stuck->model->threads[i];
+
+		if (thread->record->tid != hang->slot->wait_owner)
+			continue;
+		if (thread->process == hang->process)
+			return false;
+		if (thread->process->reader &&
+		    reader_header(thread->process->reader)->pid == header->ppid)
+			*owner = (uint32_t)i;
+	}
+	return true;
+}
+
 /* Where it was taken by somebody who never released it; NULL: nobody did. */
 static const struct site *left_site(const struct model *model, uint32_t lock)
 {
@@ -252,33 +280,47 @@ static const struct site *left_site(const struct model *model, uint32_t lock)
 	return NULL;
 }
 
-static int find_ended_owner(struct stuck *stuck, uint32_t number)
+/* `number` waits for a lock that `owner` left behind; site: where that one took it, or NULL. */
+static int add_left(struct stuck *stuck, uint32_t number, enum order_level level, uint32_t owner,
+		    const struct site *site)
+{
+	const struct hang *hang = &stuck->hangs[number];
+	struct order_finding *finding = new_finding(stuck->order, level, 2);
+
+	if (!finding)
+		return -ENOMEM;
+	finding->process = hang->process->number;
+	finding->members[0] = waiting_member(stuck, hang);
+	finding->members[1] = (struct order_member){ .thread = owner,
+						     .held = finding->members[0].wanted,
+						     .held_node = site ? site->node : 0,
+						     .held_mode = site ? site->mode : 0,
+						     .edge = UINT32_MAX };
+	stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
+	return 0;
+}
+
+static int find_left(struct stuck *stuck, uint32_t number)
 {
 	const struct hang *hang = &stuck->hangs[number];
 	struct hang_holder holder = { 0 };
-	struct order_finding *finding;
 	const struct site *site;
+	uint32_t owner;
 
 	if (stuck->finding[number] || !counts(hang) ||
 	    wanted_thing(stuck, hang).what != ORDER_LOCK ||
 	    hang_next_holder(stuck->model, hang, &holder))
 		return 0;
+	if (forked_owner(stuck, hang, &owner))
+		return add_left(stuck, number,
+				hang->is_bounded ? ORDER_FORK_WITH_LOCK : ORDER_OCCURRED, owner,
+				NULL);
 	site = left_site(stuck->model, hang->lock);
-	if (!site || ended_owner(stuck, hang) == UINT32_MAX)
+	owner = ended_owner(stuck, hang);
+	if (!site || owner == UINT32_MAX)
 		return 0;
-	finding = new_finding(stuck->order, hang->is_bounded ? ORDER_BOUNDED_STALL : ORDER_OCCURRED,
-			      2);
-	if (!finding)
-		return -ENOMEM;
-	finding->process = hang->process->number;
-	finding->members[0] = waiting_member(stuck, hang);
-	finding->members[1] = (struct order_member){ .thread = ended_owner(stuck, hang),
-						     .held = finding->members[0].wanted,
-						     .held_node = site->node,
-						     .held_mode = site->mode,
-						     .edge = UINT32_MAX };
-	stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
-	return 0;
+	return add_left(stuck, number, hang->is_bounded ? ORDER_BOUNDED_STALL : ORDER_OCCURRED,
+			owner, site);
 }
 
 /* ---- who stands behind ---- */
@@ -501,7 +543,7 @@ int stuck_find(struct order *order)
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
 		err = visit(&stuck, i);
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
-		err = find_ended_owner(&stuck, i);
+		err = find_left(&stuck, i);
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
 		err = find_lost_wakeup(&stuck, i);
 	if (!err)
