@@ -122,9 +122,15 @@ static void take_section(struct reading *r, uint32_t node, uint64_t end, uint64_
 	}
 }
 
+static uint64_t beginning(const struct item *item)
+{
+	return item->what == ITEM_POINT ? item->ticks : item->begin;
+}
+
 /*
  * A semaphore that proves to be no lock when its taker takes again: only then the first token is
- * told of. It was taken before whatever has it in its path.
+ * told of. It was taken before whatever has it in its path. (The second one is told of next; it
+ * finds the first without a post.)
  */
 static void take_late_token(struct reading *r, const struct item *token)
 {
@@ -136,15 +142,22 @@ static void take_late_token(struct reading *r, const struct item *token)
 	for (size_t i = items->nr; i--;) {
 		const struct item *item = &items->at[i];
 
-		if (item->what == ITEM_POINT && item->thing == token->thing)
+		if (item->what == ITEM_POINT && item->thing == token->thing) {
+			first = item->kind == OP_TAKE ? items->nr : first;
 			break;
-		if (item->node && in_path(c, token->thing, item->node))
-			first = i;
+		}
+		if (!item->node || !in_path(c, token->thing, item->node))
+			continue;
+		first = i;
+		if (beginning(item) < moved.ticks)
+			moved.ticks = beginning(item);
 	}
-	if (!push(r, token) || first == items->nr - 1)
+	if (first == items->nr) {
+		push(r, token);
 		return;
-	moved.ticks = items->at[first].what == ITEM_SECTION ? items->at[first].begin
-							    : items->at[first].ticks;
+	}
+	if (!push(r, token))
+		return;
 	for (size_t i = items->nr - 1; i > first; i--)
 		items->at[i] = items->at[i - 1];
 	items->at[first] = moved;
