@@ -11,6 +11,7 @@
  *	reorder.c	witnesses that need another order of unrelated sections
  *	validate.c	replays a witness by the rules of locks alone, and believes nothing else
  *	stuck.c		what really stood still when the recording ended
+ *	refused.c	locks that refused the thread that held them
  *	judge.c		levels, ranking, what is told as one, what is hidden and why
  *
  * This header is the result: what cmd_order.c and the writers (order_text, order_json, order_dot,
