@@ -358,8 +358,8 @@ static void search_all(struct search *s)
 		s->steps = s->hidden ? HIDDEN_STEPS : REAL_STEPS;
 		s->max_cycle = again ? CYCLE_MAX : max_cycle;
 		search(s, again);
-		if (!s->hidden)
-			s->out->capped |= !s->steps;
+		if (!s->hidden && !again)
+			s->out->capped = !s->steps;
 	}
 	s->max_cycle = max_cycle;
 }
