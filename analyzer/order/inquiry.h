@@ -15,6 +15,7 @@ struct inquiry {
 	struct requests requests;
 	struct cycles cycles;
 	struct instances instances;
+	struct signals signals;
 	struct court court;
 };
 
