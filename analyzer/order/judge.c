@@ -375,6 +375,7 @@ static int judge_subject(struct judge *j)
 	if (!err)
 		err = hide_harmless(j, &requests, &cycles);
 	j->order->cycles_capped |= cycles.capped;
+	j->order->longer_left |= cycles.longer_left;
 	j->order->no_events |= why != NULL;
 	if (!err && any_real(&cycles))
 		err = why ? judge_plainly(j, &requests, &cycles, why)

@@ -161,7 +161,8 @@ struct order {
 	bool no_events;		/* some or all events are missing (profile): POTENTIAL at most */
 	bool cycles_capped;	/* more cycles than the limit */
 	uint64_t skipped_cycles; /* candidates whose verdict the budget did not reach */
-	uint32_t max_cycle;	/* longest cycle looked for */
+	uint32_t max_cycle;	/* longest cycle looked for, where there are some of that length */
+	bool longer_left;	/* there may be longer ones than were looked for */
 	uint64_t clock_skews;
 	uint64_t lost_events;
 };
