@@ -196,7 +196,7 @@ int cmd_order(int argc, char **argv)
 	};
 	const struct options options = {
 		.command = "order",
-		.usage = "[options] TRACE...",
+		.usage = "[options] TRACE|PID...",
 		.about =
 			"Tells which locks were taken in orders that can end in a deadlock, or did.\n",
 		.rows = rows,
