@@ -43,6 +43,19 @@ void order_put_thread(const struct order_view *view, FILE *out, uint32_t thread)
 		fputs("an unknown thread", out);
 }
 
+/* "mutex 0x7f.. created in f (f.c:12)" is called by its address behind the title, which says it
+ * all. */
+static void put_short_label(const char *label, FILE *out)
+{
+	const char *address = strstr(label, " 0x");
+	size_t length = address && address == strchr(label, ' ') ? strcspn(address + 1, " ") : 0;
+
+	if (length)
+		fprintf(out, "%.*s", (int)(address + 1 + length - label), label);
+	else
+		fputs(label, out);
+}
+
 void order_put_thing(const struct order_view *view, FILE *out, struct order_thing thing)
 {
 	if (thing.what == ORDER_THREAD) {
@@ -54,7 +67,7 @@ void order_put_thing(const struct order_view *view, FILE *out, struct order_thin
 		fputs("a signal of ", out);
 	else if (thing.what == ORDER_SEM)
 		fputs("a token of ", out);
-	fputs(order_label(view->order, thing), out);
+	put_short_label(order_label(view->order, thing), out);
 }
 
 /* ---- places ---- */
