@@ -161,7 +161,7 @@ int cmd_html(int argc, char **argv)
 		{ "base", 'b', OPTION_LIST, &arguments.base, "TRACE",
 		  "compare: the page shows what changed since this trace", NULL },
 		{ "events", 'e', OPTION_COUNT, &arguments.events, "N",
-		  "intervals in the timeline, the longest if there are more (1000000)", NULL },
+		  "intervals in the timeline, the longest if there are more (1250000)", NULL },
 		{ "title", 0, OPTION_TEXT, &arguments.title, "TEXT", "the page's title", NULL },
 		{ "open", 0, OPTION_FLAG, &arguments.open, NULL, "show it in the browser", NULL },
 	};

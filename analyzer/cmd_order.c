@@ -181,7 +181,7 @@ int cmd_order(int argc, char **argv)
 		{ "max-cycle", 0, OPTION_COUNT, &arguments.max_cycle, "N",
 		  "longest cycle to look for (4)", NULL },
 		{ "mem", 0, OPTION_SIZE, &arguments.memory, "SIZE",
-		  "memory before the history goes to a file (1G)", NULL },
+		  "memory before the history goes to a file (512M)", NULL },
 		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL,
 		  "all threads behind a deadlock; the whole graph in --dot", NULL },
 		{ "whole-stacks", 0, OPTION_FLAG, &arguments.whole_stacks, NULL,
@@ -196,7 +196,7 @@ int cmd_order(int argc, char **argv)
 	};
 	const struct options options = {
 		.command = "order",
-		.usage = "[options] TRACE...",
+		.usage = "[options] TRACE|PID...",
 		.about =
 			"Tells which locks were taken in orders that can end in a deadlock, or did.\n",
 		.rows = rows,

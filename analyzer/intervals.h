@@ -42,8 +42,7 @@ struct interval_list {
 };
 
 struct interval_bin {
-	uint64_t count;			/* acquisitions that ended in it */
-	uint64_t held_ns, waited_ns;	/* over all locks together */
+	uint64_t held_ns, waited_ns; /* over all locks together */
 };
 
 struct intervals {

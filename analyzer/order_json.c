@@ -308,6 +308,7 @@ static void put_limits(struct json *json, const struct order *order)
 	json_bool(json, "cycles_capped", order->cycles_capped);
 	json_uint(json, "skipped_cycles", order->skipped_cycles);
 	json_uint(json, "max_cycle", order->max_cycle);
+	json_bool(json, "longer_left", order->longer_left);
 	json_uint(json, "clock_skews", order->clock_skews);
 	json_uint(json, "lost_events", order->lost_events);
 	json_object_end(json);

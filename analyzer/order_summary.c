@@ -225,55 +225,6 @@ static int print_counted_limit(const struct order_view *view, FILE *out, uint64_
 	return print_line(view, out, " !  ", &line);
 }
 
-/* Whether a strongly connected part has more locks and threads than a cycle may have. */
-static bool has_longer(const struct order *order)
-{
-	size_t nr_locks = order->model->nr_locks, nr = nr_locks + order->model->nr_threads;
-	uint32_t *size = calloc((size_t)order->nr_components + 1, sizeof(*size));
-	bool *seen = calloc(nr + 1, sizeof(*seen)), longer = false;
-
-	for (size_t i = 0; size && seen && i < order->nr_edges; i++) {
-		const struct order_edge *edge = &order->edges[i];
-		size_t thing = edge->from.index + (edge->from.what == ORDER_THREAD ? nr_locks : 0);
-
-		if (!edge->component || seen[thing])
-			continue;
-		seen[thing] = true;
-		longer |= ++size[edge->component] > order->max_cycle;
-	}
-	free(size);
-	free(seen);
-	return longer;
-}
-
-/* Only where there is no short cycle longer ones are looked for without being asked. */
-static bool has_short(const struct order *order)
-{
-	for (size_t i = 0; i < order->nr_findings; i++)
-		if (order->findings[i].level != ORDER_OCCURRED &&
-		    order->findings[i].nr_members > 1 &&
-		    order->findings[i].nr_members <= order->max_cycle)
-			return true;
-	return nr_hidden(order) > order->hidden[ORDER_HIDDEN_SUPPRESSED];
-}
-
-static int print_max_cycle(const struct order_view *view, FILE *out)
-{
-	struct report_line line;
-	int err;
-
-	if (!has_short(view->order) || !has_longer(view->order))
-		return 0;
-	err = report_line_begin(&line);
-	if (err)
-		return err;
-	fprintf(line.out,
-		"beside cycles of up to %u" REPORT_GLUE "locks, longer ones were not looked for "
-		"(--max-cycle)",
-		view->order->max_cycle);
-	return print_line(view, out, " !  ", &line);
-}
-
 static int print_limits(const struct order_view *view, FILE *out)
 {
 	const struct order *order = view->order;
@@ -285,7 +236,8 @@ static int print_limits(const struct order_view *view, FILE *out)
 		err = print_limit(view, out, order->cycles_capped,
 				  "there are more cycles than were looked at");
 	if (!err)
-		err = print_max_cycle(view, out);
+		err = print_limit(view, out, order->longer_left,
+				  "there may be longer cycles than were looked for (--max-cycle)");
 	if (!err)
 		err = print_counted_limit(view, out, order->skipped_cycles,
 					  "candidates were not judged: they are POTENTIAL at most");

@@ -5,6 +5,7 @@
  *	cmd_order.c		the command: options, exit status
  *	order_suppress.c	findings that the user's file says nothing more of
  *	order_words.c		places, things and the parts of a cycle, in words
+ *	order_advice.c		what to do about it, and what a level claims
  *	order_text.c		for people: each finding as a schedule that can be followed
  *	order_summary.c		... and what was looked at, what was hidden, what the levels mean
  *	order_json.c, order_sarif.c	for programs
@@ -51,14 +52,21 @@ struct order_spot {
 };
 struct order_spot order_held_spot(const struct order_member *member);
 struct order_spot order_wanted_spot(const struct order_member *member);
-/* How the last member came to leave its lock behind: "held when it ended". */
+/* Whether the last member waits for nothing: it ended, or a fork did not take it along. */
+bool order_is_left(const struct order_finding *finding);
+bool order_is_forked(const struct order_view *view, const struct order_finding *finding);
+/* How it came to leave its lock behind: "held when it ended". */
 const char *order_left_words(const struct order_view *view, const struct order_finding *finding);
 /* What the finding is, as one sentence without its end. */
 int order_put_sentence(const struct order_view *view, const struct order_finding *finding,
 		       FILE *out);
-/* What a validated schedule takes for granted, and what to do about it: sentences, too. */
+/* What a validated schedule takes for granted: one more. */
 int order_put_assumption(const struct order_view *view, const struct order_finding *finding,
 			 const struct order_assumption *assumption, FILE *out);
+
+/* ---- order_advice.c ---- */
+
+/* What to do about it, as one sentence without its end. */
 int order_put_hint(const struct order_view *view, const struct order_finding *finding, FILE *out);
 /* One line on what a level claims. */
 const char *order_level_claim(enum order_level level);

@@ -15,6 +15,7 @@ struct inquiry {
 	struct requests requests;
 	struct cycles cycles;
 	struct instances instances;
+	struct signals signals;
 	struct court court;
 };
 
@@ -32,7 +33,7 @@ struct skipped {
 };
 
 /*
- * skipped.c: one for each lock and pair of threads. order: as in struct verdict. To be freed; NULL
+ * skipped.c: one for each lock, or two. order: as in struct verdict. To be freed; NULL
  * with *nr 0: none.
  */
 int skipped_find(const struct history *history, const uint32_t *upto, const uint32_t *order,

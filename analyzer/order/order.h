@@ -11,6 +11,7 @@
  *	reorder.c	witnesses that need another order of unrelated sections
  *	validate.c	replays a witness by the rules of locks alone, and believes nothing else
  *	stuck.c		what really stood still when the recording ended
+ *	refused.c	locks that refused the thread that held them
  *	judge.c		levels, ranking, what is told as one, what is hidden and why
  *
  * This header is the result: what cmd_order.c and the writers (order_text, order_json, order_dot,
@@ -160,14 +161,15 @@ struct order {
 	bool no_events;		/* some or all events are missing (profile): POTENTIAL at most */
 	bool cycles_capped;	/* more cycles than the limit */
 	uint64_t skipped_cycles; /* candidates whose verdict the budget did not reach */
-	uint32_t max_cycle;	/* longest cycle looked for */
+	uint32_t max_cycle;	/* longest cycle looked for, where there are some of that length */
+	bool longer_left;	/* there may be longer ones than were looked for */
 	uint64_t clock_skews;
 	uint64_t lost_events;
 };
 
 struct order_options {
 	uint32_t max_cycle;  /* 0: 4 */
-	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 1 GiB */
+	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 512 MiB */
 	bool classes;	     /* ORDER_VIOLATION too */
 	bool keep_hidden;    /* fill hidden_cycles */
 	void (*progress)(double part);

@@ -203,6 +203,24 @@ static int ask_joins(struct asker *a)
 	return err;
 }
 
+/* Whether the thread waits for the same thing at other times: see asks.c. */
+static bool takes_turns(const struct asker *a, uint32_t thread, uint32_t thing)
+{
+	const struct contexts *c = a->s->contexts;
+
+	for (uint32_t node = 1; node < c->nr; node++) {
+		const struct context *context = &c->at[node];
+		uint32_t how = context->mode & TRACE_HOW_MASK;
+
+		if (context->lock != thing || how == TRACE_HOW_WAKE || how == TRACE_HOW_RELEASE)
+			continue;
+		for (uint32_t i = 0; i < context->nr_threads; i++)
+			if (local_thread(a, context, i) == thread)
+				return true;
+	}
+	return false;
+}
+
 static int add_signs(struct asker *a, const struct context *context)
 {
 	struct sign *signs =
@@ -211,8 +229,12 @@ static int add_signs(struct asker *a, const struct context *context)
 	if (!signs)
 		return -ENOMEM;
 	a->signs = signs;
-	for (uint32_t i = 0; i < context->nr_threads; i++)
-		signs[a->nr_signs++] = (struct sign){ local_thread(a, context, i), context->lock };
+	for (uint32_t i = 0; i < context->nr_threads; i++) {
+		uint32_t thread = local_thread(a, context, i);
+
+		if (!takes_turns(a, thread, context->lock))
+			signs[a->nr_signs++] = (struct sign){ thread, context->lock };
+	}
 	return 0;
 }
 

@@ -10,5 +10,7 @@
  * LOST_WAKEUP, SELF_LOCK, FORK_WITH_LOCK. Their id is empty. 0 or -ENOMEM.
  */
 int stuck_find(struct order *order);
+/* refused.c: SELF_LOCK alone; stuck_find() calls it. */
+int refused_find(struct order *order);
 
 #endif

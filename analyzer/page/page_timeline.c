@@ -326,20 +326,16 @@ static int write_contexts(const struct timeline *t, FILE *out)
 static int write_bins(const struct page_run *run, FILE *out)
 {
 	const struct timeline *t = run->timeline;
-	struct column count = { 0 }, held = { 0 }, waited = { 0 };
+	struct column held = { 0 }, waited = { 0 };
 	int err;
 
 	for (size_t i = 0; i < run->model->nr_threads * t->all.nr_bins; i++) {
-		column_put(&count, t->all.bins[i].count);
 		column_put(&held, t->all.bins[i].held_ns);
 		column_put(&waited, t->all.bins[i].waited_ns);
 	}
-	err = column_write(&count, "bin_count", out);
-	if (!err)
-		err = column_write(&held, "bin_held", out);
+	err = column_write(&held, "bin_held", out);
 	if (!err)
 		err = column_write(&waited, "bin_waited", out);
-	column_fini(&held);
 	column_fini(&waited);
 	return err;
 }

@@ -88,8 +88,12 @@ like 'says that it runs' '*still running*' "$(tr '\n' ' ' <out)"
 like 'and who waits for whom' \
 	'*OCCURRED*1. one holds a_mu for*3. one waits for b_mu for*Stuck behind it: hang*' \
 	"$(tr '\n' ' ' <out)"
-kill -9 "$("$lockprof" info --json live.trace | python3 -c '
+pid=$("$lockprof" info --json live.trace | python3 -c '
 import json, sys
-print(json.load(sys.stdin)["process"]["pid"])')"
+print(json.load(sys.stdin)["process"]["pid"])')
+is 'by the number of the process' 3 "$(order "$pid")"
+like 'the same' '*still running*OCCURRED*' "$(tr '\n' ' ' <out)"
+kill -9 "$pid"
 wait 2>/dev/null
+is 'which is no more' 1 "$(order "$pid")"
 echo "1..$count"

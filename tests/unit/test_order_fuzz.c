@@ -555,7 +555,7 @@ static enum said say(const struct program *p, const char *text)
 }
 
 struct tally {
-	unsigned int programs, safe, deadly, found, missed, missed_plain, wrong;
+	unsigned int programs, safe, deadly, found, missed, missed_plain, unproved_plain, wrong;
 };
 
 /* Without flags nothing depends on what a section wrote, so CONDITIONAL must be true as well. */
@@ -572,6 +572,7 @@ static void judge(const struct program *p, uint64_t seed, const char *text, enum
 	tally->found += truth == DEADLY && said >= CONDITIONAL;
 	tally->missed += missed;
 	tally->missed_plain += missed && p->plain;
+	tally->unproved_plain += truth == DEADLY && said == POSSIBLE && p->plain;
 	tally->wrong += wrong;
 	if (wrong || (missed && (p->plain || getenv("FUZZ_MISSED"))))
 		print_error("%s, FUZZ_SEED=%llu FUZZ_PROGRAMS=1 (writers first %d, met %u):\n%s\n",
@@ -621,13 +622,15 @@ static void test_programs(void **state)
 	for (uint64_t i = 0; i < nr; i++)
 		try_program(seed + i, walk, &tally);
 	free(walk);
-	print_message("# %u programs: %u safe, %u deadly, of these %u found; %u missed, "
-		      "%u with locks and joins alone; %u wrong\n",
+	print_message("# %u programs: %u safe, %u deadly, of these %u found; %u missed; with locks "
+		      "and joins alone %u missed, %u unproved; %u wrong\n",
 		      tally.programs, tally.safe, tally.deadly, tally.found, tally.missed,
-		      tally.missed_plain, tally.wrong);
+		      tally.missed_plain, tally.unproved_plain, tally.wrong);
 	assert_int_equal(tally.wrong, 0);
 	assert_int_equal(tally.missed_plain, 0);
-	assert_true(nr < 1000 || tally.found * 10 > tally.deadly * 9);
+	/* Two of 1000 may stay without a witness; other programs may have taken another way. */
+	assert_true(nr < 1000 || tally.unproved_plain * 500 <= tally.deadly);
+	assert_true(nr < 1000 || tally.found * 100 > tally.deadly * 95);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // In which order locks were taken: the findings as steps that can be followed, and the graph around them.
 import dagre from '@dagrejs/dagre';
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { chooseGraph, sumEdges } from '../data/order.js';
 import { formatCount, formatTime } from '../format.js';
 import { Section } from '../parts/section.jsx';
@@ -14,46 +14,75 @@ function place(frame) {
 	return frame.file && frame.line ? ` (${frame.file.slice(frame.file.lastIndexOf('/') + 1)}:${frame.line})` : '';
 }
 
-function Stack({ title, frames }) {
-	if (!frames?.length)
-		return null;
-	return (
-		<div class="stack">
-			<h4>{title}</h4>
-			<ol>{frames.slice(0, 8).map((f, i) => <li key={i}>{f.function ?? f.module}{place(f)}</li>)}</ol>
-		</div>
-	);
-}
-
 function threadName(edge) {
 	return edge.thread ? edge.thread.name : 'a thread';
 }
 
-/** One thread's part: what it holds, where it took it, what it asks for. */
-function Step({ edge, number, occurred }) {
+function Frames({ frames }) {
+	if (!frames?.length)
+		return null;
+	return (
+		<details class="stack">
+			<summary>in {frames[0].function ?? frames[0].module}{place(frames[0])}</summary>
+			<ol>{frames.map((f, i) => <li key={i}>{f.function ?? f.module}{place(f)}</li>)}</ol>
+		</details>
+	);
+}
+
+/** The n-th step: a thread takes what it holds, or asks for what the next one of the circle has. */
+function Step({ edge, isAsking, occurred, holder }) {
+	const thing = isAsking ? edge.to : edge.from, at = isAsking ? edge.to_ns : edge.from_ns;
+	const verb = isAsking ? (occurred ? 'waits for' : 'asks for') : occurred ? 'holds' : 'takes';
 	return (
 		<li>
-			<p>
-				<b>{threadName(edge)}</b> {edge.from ? <>holds <b>{edge.from.name}</b> and </> : null}
-				{occurred ? 'waits for' : 'asks for'} <b>{edge.to?.name}</b>
-				{edge.number > 0 && <span class="aside"> (its {formatCount(edge.number)}. time)</span>}
-				{edge.from_ns !== null && edge.from && <span class="aside"> taken at {formatTime(edge.from_ns)}</span>}
-			</p>
-			<div class="stacks">
-				{edge.from && <Stack title={`took ${edge.from.name} in`} frames={edge.stacks.from} />}
-				<Stack title={`${occurred ? 'waits' : 'asks'} for ${edge.to?.name} in`} frames={edge.stacks.to} />
-			</div>
+			<b>{threadName(edge)}</b> {verb} <b>{thing.name}</b>
+			{isAsking && holder && <>, which <b>{threadName(holder)}</b> has</>}
+			{!isAsking && edge.number > 1 && <span class="aside">, at its take number {formatCount(edge.number)}</span>}
+			{!isAsking && at !== null && <span class="aside">, at {formatTime(at)}</span>}
+			<Frames frames={isAsking ? edge.stacks.to : edge.stacks.from} />
 		</li>
 	);
 }
 
-function Finding({ finding }) {
-	const isOpen = chosenFinding.value === finding.id, occurred = finding.level === 'OCCURRED';
+/** First each takes what it holds, then each asks for what the next one has: nobody can go on. */
+function Steps({ finding, occurred }) {
+	const { edges } = finding;
+	return (
+		<ol class="steps">
+			{edges.filter((edge) => edge.from && edge.from.what !== 'thread').map((edge, i) => <Step key={`t${i}`} edge={edge} occurred={occurred} />)}
+			{edges.map((edge, i) => edge.to && (
+				<Step key={`a${i}`} edge={edge} isAsking occurred={occurred}
+					holder={edges.length > 1 && edges[(i + 1) % edges.length].from?.what === 'lock' ? edges[(i + 1) % edges.length] : null} />
+			))}
+		</ol>
+	);
+}
+
+/** How far each thread must run for it, where that is known. */
+function Witness({ witness }) {
+	const steps = witness.filter((step) => step.operations > 0);
+	if (steps.length === 0)
+		return null;
+	return (
+		<>
+			<h4>A schedule that leads there</h4>
+			<ol>
+				{steps.map((step, i) => (
+					<li key={i}>{step.thread?.name ?? 'a thread'} runs {formatCount(step.operations)} operations{step.until_ns !== null && `, as it had by ${formatTime(step.until_ns)}`}</li>
+				))}
+			</ol>
+		</>
+	);
+}
+
+function Finding({ finding, isFirst }) {
+	const isOpen = chosenFinding.value === null ? isFirst : chosenFinding.value === finding.id, occurred = finding.level === 'OCCURRED';
 	return (
 		<details class="finding" open={isOpen} id={`finding-${finding.id}`}
-			onToggle={(e) => { if (e.currentTarget.open) chosenFinding.value = finding.id; else if (isOpen) chosenFinding.value = null; }}>
-			<summary><span class="level">{finding.level}</span> {finding.text} <span class="aside">{finding.id}</span></summary>
-			<ol class="steps">{finding.edges.map((edge, i) => <Step key={i} edge={edge} number={i + 1} occurred={occurred} />)}</ol>
+>
+			<summary onClick={(e) => { e.preventDefault(); chosenFinding.value = isOpen ? '' : finding.id; }}><span class="level">{finding.level}</span> {finding.text} <span class="aside">{finding.id}</span></summary>
+			<Steps finding={finding} occurred={occurred} />
+			<Witness witness={finding.witness} />
 			{finding.gap_ns !== null && <p>The two sides came as close as {formatTime(finding.gap_ns)}{finding.overlaps > 0 && `, and overlapped ${formatCount(finding.overlaps)} times`}.</p>}
 			{finding.why && <p>{finding.why}</p>}
 			{finding.assumptions.length > 0 && <><h4>This assumes</h4><ul>{finding.assumptions.map((a, i) => <li key={i}>{a}</li>)}</ul></>}
@@ -118,6 +147,17 @@ function Graph({ graph }) {
 	);
 }
 
+/** Without any circle there is little to see in it, and it may be large. */
+function Picture({ graph }) {
+	const isCalm = graph.nodes.length > 12 && !graph.edges.some((e) => e.inCycle), [open, setOpen] = useState(!isCalm);
+	return (
+		<details class="data" open={open} onToggle={(e) => setOpen(e.currentTarget.open)}>
+			<summary>The orders as a picture</summary>
+			{open && <Graph graph={graph} />}
+		</details>
+	);
+}
+
 function Edges({ edges }) {
 	const columns = [
 		{ key: 'count', title: 'times', value: (e) => e.count, cell: (e) => formatCount(e.count) },
@@ -142,7 +182,7 @@ const HIDDEN = {
 };
 
 function hiddenWords(hidden) {
-	const parts = Object.entries(hidden).filter(([, n]) => n > 0).map(([key, n]) => `${n} ${HIDDEN[key] ?? key}`);
+	const parts = Object.entries(hidden).filter(([, n]) => n > 0).map(([key, n]) => `${formatCount(n)} ${HIDDEN[key] ?? key}`);
 	return parts.length ? `Cycles that cannot close: ${parts.join(', ')}.` : '';
 }
 
@@ -156,9 +196,9 @@ export function OrderView({ run }) {
 			{order.findings.length === 0 && (
 				<p class="good">{edges.some((e) => e.inCycle) ? 'Locks are taken in circles, but none of these can close.' : edges.length ? 'No two locks are taken in both orders: no deadlock of locks is possible in what was recorded.' : 'No lock was taken while another was held.'}</p>
 			)}
-			{order.findings.map((finding) => <Finding key={finding.id} finding={finding} />)}
-			<p class="hint">{hiddenWords(order.hidden)}</p>
-			{graph.edges.length > 0 && <Graph graph={graph} />}
+			{order.findings.map((finding, i) => <Finding key={finding.id} finding={finding} isFirst={i === 0} />)}
+			{hiddenWords(order.hidden) && <p class="hint">{hiddenWords(order.hidden)}</p>}
+			{graph.edges.length > 0 && <Picture graph={graph} />}
 			{graph.edges.length > 0 && graph.leftOut > 0 && <p class="hint">{formatCount(graph.leftOut)} orders that no cycle touches are left out of the picture.</p>}
 			{edges.length > 0 && <Edges edges={edges} />}
 		</Section>
