@@ -397,6 +397,30 @@ def files(tests):
     tests.same("so with html", (1, True), (run.returncode, b"No space left" in run.stderr))
 
 
+def queries(tests):
+    """Those of docs/sqlite.md, in its order, and that it names every column."""
+    print("# docs/sqlite.md")
+    with open(os.path.join(HERE, "..", "..", "docs", "sqlite.md"), encoding="utf-8") as file:
+        text = file.read()
+    traces = tests.record("queries", [os.path.join(BUILD, "samples", "nested_locks")])
+    tests.run("export", "-o", "queries.db", "sqlite", *traces)
+    db = exported.database(tests.path("queries.db"))
+    sql = re.findall(r"^```sql\n(.*?)^```", text, re.M | re.S)
+    tests.check("at least ten", len(sql) >= 10)
+    for query in sql:
+        title = text[:text.index(query)].rstrip("`sql\n").rsplit("\n\n", 1)[1].replace("\n", " ")
+        try:
+            rows = db.execute(query).fetchall()
+        except exported.sqlite3.Error as error:
+            rows, query = [], f"{query}\n{error}"
+        tests.check(title, rows and None not in rows[0], f"{query}\n{rows[:1]}")
+    for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")} - {"id"}
+        described = re.search(rf"^\| `{table}` \|.*", text, re.M)
+        named = set(re.findall(r"`(\w+)`", described[0])) if described else set()
+        tests.same(f"the columns of {table}", set(), columns - named)
+
+
 def usage(tests):
     tests.write("small.trace", golden("small"))
     for name, arguments, words in (
@@ -441,7 +465,7 @@ def sanitized(tests):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        parts = [known, others, hostile, damaged, lossy, files, usage]
+        parts = [known, others, hostile, damaged, lossy, files, queries, usage]
         if os.path.exists(ASAN):
             parts.append(sanitized)
         names = sys.argv[1:]
