@@ -413,7 +413,7 @@ def queries(tests):
             rows = db.execute(query).fetchall()
         except exported.sqlite3.Error as error:
             rows, query = [], f"{query}\n{error}"
-        tests.check(title, rows and None not in rows[0], f"{query}\n{rows[:1]}")
+        tests.check(title, any(None not in row for row in rows), f"{query}\n{rows[:1]}")
     for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
         columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")} - {"id"}
         described = re.search(rf"^\| `{table}` \|.*", text, re.M)
