@@ -29,6 +29,9 @@ test|perl|cmd:prove
 test|python3|cmd:python3
 test|graphviz|cmd:dot
 ci|clang|cmd:clang
+ci|nodejs|cmd:node
+ci|npm|cmd:npm
+ci|chromium|cmd:chromium
 fuzz|afl++|cmd:afl-clang-fast
 apps|mariadb-server|cmd:mariadbd
 apps|memcached|cmd:memcached

@@ -135,7 +135,7 @@ export function App() {
 				<WaitersView run={run} span={shown.span ?? null} />
 				<OrderView run={run} />
 				<ApartView run={run} />
-				<RunView run={run} base={base} version={version} found={found} />
+				<RunView run={run} shown={shown} base={base} version={version} found={found} />
 			</main>
 		</>
 	);

@@ -2,7 +2,7 @@
 // Names come from a recorded program and may hold anything: characters that move the cursor, turn the
 // direction of writing around, or ten thousand of them. They are shown as what they are, and cut.
 
-const MAX_NAME = 300, MAX_SENTENCE = 4000;
+const MAX_NAME = 300, MAX_SENTENCE = 4000, MAX_WORD = 160;
 const SENTENCES = new Set(['text', 'why', 'hint', 'no_timeline']);
 
 /** Control characters, marks and overrides of direction, separators of lines, invisible joiners. */
@@ -13,10 +13,14 @@ function escapeCharacter(character) {
 	return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
-/** What can be shown of a text: odd characters as escapes, the middle left out when it is long. */
+/** Without its middle, when it is longer than that. */
+export function shorten(text, most) {
+	return text.length > most ? `${text.slice(0, Math.ceil(most * 2 / 3) - 1)}…${text.slice(-Math.floor(most / 3))}` : text;
+}
+
+/** What can be shown of a text: odd characters as escapes, what is too long without its middle. */
 export function cleanText(text, most = MAX_NAME) {
-	const cut = text.length > most ? `${text.slice(0, most * 2 / 3)} … ${text.slice(-most / 3)}` : text;
-	return cut.replace(ODD, escapeCharacter);
+	return shorten(text.replace(/\S{160,}/g, (word) => shorten(word, MAX_WORD)), most).replace(ODD, escapeCharacter);
 }
 
 /** JSON, with every text in it clean. */

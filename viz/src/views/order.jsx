@@ -3,12 +3,13 @@
 import dagre from '@dagrejs/dagre';
 import { useMemo, useState } from 'preact/hooks';
 import { chooseGraph, sumEdges } from '../data/order.js';
+import { shorten } from '../data/text.js';
 import { formatCount, formatTime } from '../format.js';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
 import { chosenFinding } from '../state.js';
 
-const MAX_EDGES = 80, NODE_HEIGHT = 26, CHAR = 7;
+const MAX_EDGES = 80, NODE_HEIGHT = 26, NODE_CHARS = 34, CHAR = 7;
 
 function place(frame) {
 	return frame.file && frame.line ? ` (${frame.file.slice(frame.file.lastIndexOf('/') + 1)}:${frame.line})` : '';
@@ -92,16 +93,12 @@ function Finding({ finding, isFirst }) {
 	);
 }
 
-function shorten(name) {
-	return name.length > 34 ? `${name.slice(0, 33)}…` : name;
-}
-
 function layOutGraph({ nodes, edges }) {
 	const graph = new dagre.graphlib.Graph();
 	graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 50, marginx: 4, marginy: 12 });
 	graph.setDefaultEdgeLabel(() => ({}));
 	for (const name of nodes)
-		graph.setNode(name, { width: shorten(name).length * CHAR + 20, height: NODE_HEIGHT });
+		graph.setNode(name, { width: shorten(name, NODE_CHARS).length * CHAR + 20, height: NODE_HEIGHT });
 	for (const edge of edges)
 		graph.setEdge(edge.from, edge.to, {});
 	dagre.layout(graph);
@@ -137,7 +134,7 @@ function Graph({ graph }) {
 					return (
 						<g key={name} class={inCycle.has(name) ? 'node cycle' : 'node'} transform={`translate(${node.x} ${node.y})`}>
 							<rect x={-node.width / 2} y={-NODE_HEIGHT / 2} width={node.width} height={NODE_HEIGHT} rx="4" />
-							<text text-anchor="middle" dy="4">{shorten(name)}</text>
+							<text text-anchor="middle" dy="4">{shorten(name, NODE_CHARS)}</text>
 							<title>{name}</title>
 						</g>
 					);

@@ -34,13 +34,13 @@ function Threads({ run, found }) {
 	return <Table caption="Threads" columns={columns} rows={rows} sortBy="wait" limit={10} keyOf={(t) => run.threads.indexOf(t)} />;
 }
 
-export function RunView({ run, base, version, found }) {
+export function RunView({ run, shown, base, version, found }) {
 	return (
 		<Section id="run" title="The run">
 			<ul class="coverage">{run.coverage.map((line, i) => <li key={i}>{line}</li>)}</ul>
 			<Processes run={run} caption={run.processes.length > 1 ? 'Processes' : 'The process'} />
 			{base && <Processes run={base} caption="Compared with" />}
-			<Threads run={run} found={found} />
+			<Threads run={shown} found={found} />
 			<p class="hint">Made by lockprof {version}. This page loads nothing and sends nothing.</p>
 		</Section>
 	);

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { readColours } from '../canvas/timeline.js';
 import { averageWaiters } from '../data/lanes.js';
+import { shorten } from '../data/text.js';
 import { formatTime } from '../format.js';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
@@ -18,7 +19,7 @@ function makeSeries(run, timeline, span) {
 		.sort((a, b) => b.cls.all.wait_ns - a.cls.all.wait_ns).slice(0, WORST);
 	return [
 		{ name: 'all', values: averageWaiters(timeline, span, POINTS, -1) },
-		...(worst.length > 1 ? worst : []).map(({ cls, index }) => ({ name: cls.name, values: averageWaiters(timeline, span, POINTS, index) })),
+		...(worst.length > 1 ? worst : []).map(({ cls, index }) => ({ name: shorten(cls.name, 40), values: averageWaiters(timeline, span, POINTS, index) })),
 	];
 }
 
@@ -32,7 +33,7 @@ function draw(element, series, times, colours) {
 		cursor: { drag: { x: true, y: false, setScale: false } },
 		select: { show: true },
 		scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-		axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => formatTime(t)) }, { ...axis, size: 40 }],
+		axes: [{ ...axis, space: 80, values: (_, ticks) => ticks.map((t) => formatTime(t)) }, { ...axis, size: 40 }],
 		series: [{ label: 'at', value: (_, t) => (t === null ? '' : formatTime(t)) },
 			...series.map(({ name }, i) => ({ label: name, stroke: strokes[i], dash: dashes[i], width: i === 0 ? 1.5 : 1.2,
 				value: (_, n) => (n === null ? '' : n.toFixed(2)) }))],
