@@ -82,6 +82,7 @@ help:
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
 	@echo 'check-apps      run real programs with and without the shim: the same results?'
+	@echo 'check-consumers open the exports with the tools that they are for, and install these'
 	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
 	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
@@ -285,6 +286,14 @@ check-kill: tests
 # of a suite out for the time that it takes.
 check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
+
+# Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
+check-consumers: all tests/consumers/node_modules
+	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
+
+tests/consumers/node_modules: tests/consumers/package-lock.json
+	@scripts/deps.sh install consumers
+	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
 
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
