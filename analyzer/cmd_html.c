@@ -91,6 +91,8 @@ static char *order_text_of(struct model *model)
 	out = err ? NULL : open_memstream(&text, &size);
 	view.order = order;
 	if (!err)
+		order_hide_signallers(order);
+	if (!err)
 		err = out ? order_json(&view, out) : -ENOMEM;
 	if (out && fclose(out) != 0 && !err)
 		err = -ENOMEM;
