@@ -91,6 +91,8 @@ static char *order_text_of(struct model *model)
 	out = err ? NULL : open_memstream(&text, &size);
 	view.order = order;
 	if (!err)
+		order_hide_signallers(order);
+	if (!err)
 		err = out ? order_json(&view, out) : -ENOMEM;
 	if (out && fclose(out) != 0 && !err)
 		err = -ENOMEM;
@@ -129,27 +131,37 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 	return err;
 }
 
-static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths)
+/* *path: what was written, to be freed; NULL: nothing was. */
+static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths,
+	       char **path)
 {
 	struct model *models[2] = { NULL, NULL };
 	size_t nr = 0;
 	int base_err = 0, err = 0, page_err = -ENODATA;
-	char *path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 
+	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 	if (arguments->base.nr)
 		models[nr++] = read_model(arguments->base.items, arguments->base.nr, &base_err);
 	models[nr++] = read_model(paths, nr_paths, &err);
-	if (path && models[0] && models[nr - 1])
-		page_err = write_page(models, nr, arguments, path);
+	if (*path && models[0] && models[nr - 1])
+		page_err = write_page(models, nr, arguments, *path);
 	for (size_t i = 0; i < nr; i++)
 		if (models[i])
 			model_free(models[i]);
-	if (!page_err && strcmp(path, "-") != 0)
-		printf("%s\n", path);
-	if (!page_err && arguments->open)
-		err |= open_page(path);
-	free(path);
+	if (page_err) {
+		free(*path);
+		*path = NULL;
+	} else if (arguments->open) {
+		err |= open_page(*path);
+	}
 	return base_err || err || page_err;
+}
+
+int html_make(const char *output, const char *const *paths, size_t nr, char **path)
+{
+	const struct arguments arguments = { .output = output, .events = PAGE_INTERVALS };
+
+	return run(&arguments, paths, nr, path);
 }
 
 int cmd_html(int argc, char **argv)
@@ -173,13 +185,17 @@ int cmd_html(int argc, char **argv)
 		.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	};
 	int first = options_parse(&options, argc, argv), status;
+	char *path;
 
 	if (first < 0)
 		return options_exit_status(first);
 	if (first == argc)
 		return options_usage_error(&options, "html needs a trace");
 	output_init(OUTPUT_COLOR_NEVER);
-	status = run(&arguments, (const char *const *)argv + first, (size_t)(argc - first));
+	status = run(&arguments, (const char *const *)argv + first, (size_t)(argc - first), &path);
+	if (path && strcmp(path, "-") != 0)
+		printf("%s\n", path);
+	free(path);
 	free(arguments.base.items);
 	return status;
 }

@@ -24,6 +24,7 @@ static const char *const hidden_keys[ORDER_HIDDEN_REASONS] = {
 	[ORDER_HIDDEN_BARRIER] = "barrier",
 	[ORDER_HIDDEN_ORDERED] = "ordered",
 	[ORDER_HIDDEN_REFUTED] = "refuted",
+	[ORDER_HIDDEN_SIGNALLERS] = "signallers",
 	[ORDER_HIDDEN_SUPPRESSED] = "suppressed",
 };
 

@@ -141,7 +141,8 @@ static int print_hidden_cycle(const struct order_view *view, const struct order_
 static int print_hidden_cycles(const struct order_view *view, FILE *out)
 {
 	const struct order *order = view->order;
-	uint64_t all = nr_hidden(order) - order->hidden[ORDER_HIDDEN_SUPPRESSED];
+	uint64_t all = nr_hidden(order) - order->hidden[ORDER_HIDDEN_SUPPRESSED] -
+		       order->hidden[ORDER_HIDDEN_SIGNALLERS];
 	int err = 0;
 
 	if (!view->explain_hidden)
@@ -168,7 +169,7 @@ static int print_suppressed(const struct order_view *view, FILE *out)
 		err = report_line_begin(&line);
 		if (err)
 			break;
-		fprintf(line.out, "suppressed %s: ", order_level_words[finding->level]);
+		fprintf(line.out, "%s not told: ", order_level_words[finding->level]);
 		order_put_sentence(view, finding, line.out);
 		if (finding->suppressed[0])
 			fprintf(line.out, " (%s)", finding->suppressed);

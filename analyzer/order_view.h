@@ -83,6 +83,12 @@ void suppressions_free(struct suppressions *suppressions);
 /* Marks the rule that fits as used and returns its reason ("" when it has none), or NULL. */
 const char *suppressions_find(struct suppressions *suppressions, const struct order_view *view,
 			      const struct order_finding *finding);
+/*
+ * Marks the circles through a signal that others could give as well (COMM_POTENTIAL) as not told.
+ * They are true as far as they go, but in a program that hands a token round, as python3 does, they
+ * are everywhere and nobody ever meets one.
+ */
+void order_hide_signallers(struct order *order);
 /* Tells of rules that nothing fitted, on stderr. */
 void suppressions_tell_unused(const struct suppressions *suppressions);
 

@@ -66,6 +66,7 @@ enum order_hidden {
 	ORDER_HIDDEN_BARRIER,	 /* ... by a barrier */
 	ORDER_HIDDEN_ORDERED,	 /* ordered by several of these together, once, or publication */
 	ORDER_HIDDEN_REFUTED,	 /* every schedule was looked at: none gets there */
+	ORDER_HIDDEN_SIGNALLERS, /* COMM_POTENTIAL, unless it is asked for (order_view.h) */
 	ORDER_HIDDEN_SUPPRESSED, /* by the user's file */
 	ORDER_HIDDEN_REASONS,
 };

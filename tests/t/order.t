@@ -44,7 +44,7 @@ is 'what is suppressed does not fail' 0 "$(order --suppressions=rules hang.trace
 like 'and is counted' '*1 cycle hidden: 1 suppressed*' "$(cat out)"
 like 'an unused rule is told' '*rules:4: nothing fits this suppression' "$(cat err)"
 is 'asked for' 0 "$(order --suppressions=rules --explain-hidden hang.trace)"
-like 'it says why' '*suppressed OCCURRED: one and two wait for each other (ticket 17).*' \
+like 'it says why' '*OCCURRED not told: one and two wait for each other (ticket 17).*' \
 	"$(tr '\n' ' ' <out)"
 echo 'OCCURRED:take_a_then_b:take_a_then_b' >rules
 is 'two sites are two threads' 3 "$(order --suppressions=rules hang.trace)"
