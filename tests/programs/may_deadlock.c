@@ -317,6 +317,19 @@ static void unrelated(void)
 	two(wrapped_a_then_b, wrapped_c_then_gate);
 }
 
+/* --- crowd: the other one comes by with locks of its own before it comes with these --- */
+
+static void *wrapped_c_first(void *unused)
+{
+	wrapped_c_then_gate(unused);
+	return wrapped_b_then_a(unused);
+}
+
+static void crowd(void)
+{
+	two(wrapped_a_then_b, wrapped_c_first);
+}
+
 /* --- often: one thread takes both locks many times, the other once; gated, so it must end --- */
 
 static void *often_gated(void *unused)
@@ -392,6 +405,7 @@ static const struct {
 	{ "wrapped", wrapped }, { "often", often },	{ "timed", timed },
 	{ "exits", exits },	{ "endless", endless }, { "rereads", rereads },
 	{ "monitor", monitor }, { "hangs", hangs },	{ "unrelated", unrelated },
+	{ "crowd", crowd },
 };
 
 int main(int argc, char **argv)
