@@ -7,6 +7,7 @@ import { searchRun } from './data/search.js';
 import { narrowRun } from './data/span.js';
 import { formatCount, formatPercent, formatTime } from './format.js';
 import { chosenProcess, goTo, page, query, range, section } from './state.js';
+import { timed } from './timed.js';
 import { ApartView } from './views/apart.jsx';
 import { CompareView } from './views/compare.jsx';
 import { FlameView } from './views/flame.jsx';
@@ -98,7 +99,7 @@ function useShownRun(run) {
 	return useMemo(() => {
 		if (!run.intervals || (!span && process === null))
 			return run;
-		return narrowRun(run, span ?? { begin: 0, end: run.intervals.endTime }, process);
+		return timed('lockprof-span', () => narrowRun(run, span ?? { begin: 0, end: run.intervals.endTime }, process));
 	}, [run, span, process]);
 }
 

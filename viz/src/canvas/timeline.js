@@ -13,7 +13,6 @@ const PAD = 2, BAR = LANE_HEIGHT - 2 * PAD;
 const ROWS_PER_PIXEL = 1; /* more are drawn as a density */
 const HATCH_FROM = 6; /* pixels */
 const MAX_ARROWS = 200;
-const DRAW = 'lockprof-draw'; /* how long it took, for who wants to know */
 
 /** Colours from the style sheet, so that dark mode and print are decided there. */
 export function readColours(element) {
@@ -73,7 +72,6 @@ export class TimelinePainter {
 	/** picture: { lanes, top, span: {begin, end}, width, height, chosen(lane), arrows } */
 	draw(picture) {
 		const { context } = this, ratio = window.devicePixelRatio || 1;
-		const start = performance.now();
 		this.resize(picture, ratio);
 		context.setTransform(ratio, 0, 0, ratio, 0, 0);
 		context.fillStyle = this.colours.paper;
@@ -84,8 +82,6 @@ export class TimelinePainter {
 			this.drawLane(picture, picture.lanes[i], i * LANE_HEIGHT - picture.top);
 		if (picture.arrows)
 			this.drawArrows(picture, first, last);
-		performance.clearMeasures(DRAW);
-		performance.measure(DRAW, { start });
 	}
 
 	resize({ width, height }, ratio) {
@@ -106,9 +102,11 @@ export class TimelinePainter {
 		context.fillStyle = colours.line;
 		context.fillRect(0, y + LANE_HEIGHT - 1, width, 1);
 		const isDense = to - from > width * ROWS_PER_PIXEL && this.partsSuffice(lane, picture);
-		if (isDense || lane.counted)
-			this.drawDensity(picture, lane, y, lane.counted ? colours.short : colours.held);
-		if (!isDense)
+		if (lane.counted)
+			this.drawDensity(picture, lane.counted, y, colours.short);
+		if (isDense)
+			this.drawDensity(picture, lane.held, y, colours.held);
+		else
 			this.drawHolds(picture, lane, y, from, to);
 		this.drawWaits(picture, lane, y);
 	}
@@ -118,8 +116,8 @@ export class TimelinePainter {
 		return lane.held.width <= (span.end - span.begin) / width;
 	}
 
-	drawDensity({ span, width }, lane, y, colour) {
-		const { context } = this, { parts, width: partWidth } = lane.held;
+	drawDensity({ span, width }, { parts, width: partWidth }, y, colour) {
+		const { context } = this;
 		const perPixel = (span.end - span.begin) / width / partWidth, first = span.begin / partWidth;
 		let from = 0, height = 0;
 		context.fillStyle = colour;

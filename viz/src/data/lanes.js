@@ -42,7 +42,7 @@ export class Lane {
 
 	/** { parts, width }: of parts of the run that last `width` ns, how much of each it was held. */
 	get held() {
-		this.cover ??= this.counted ?? { parts: cover(this.holds, this.timeline.endTime), width: this.timeline.endTime / BINS };
+		this.cover ??= { parts: cover(this.holds, this.timeline.endTime), width: this.timeline.endTime / BINS };
 		return this.cover;
 	}
 }

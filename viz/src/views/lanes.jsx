@@ -10,6 +10,7 @@ import { WAIT } from '../data/timeline.js';
 import { clampSpan, moveSpan, zoomSpan } from '../data/zoom.js';
 import { formatCount } from '../format.js';
 import { chooseLock, chosenLock, chosenThread, lanesBy, range } from '../state.js';
+import { timed } from '../timed.js';
 
 export const LONGEST = 50;
 const ZOOM = 1.25, VISIBLE_LANES = 24;
@@ -111,7 +112,7 @@ export function Lanes({ run, timeline, lanes, marks, width }) {
 	useLayoutEffect(() => {
 		if (!painter.current)
 			painter.current = new TimelinePainter(canvas.current, timeline, marks);
-		painter.current.draw(picture);
+		timed('lockprof-draw', () => painter.current.draw(picture));
 	});
 	useDarkMode(() => {
 		painter.current.recolour();

@@ -9,7 +9,7 @@ import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
 import { chosenFinding } from '../state.js';
 
-const MAX_EDGES = 80, NODE_HEIGHT = 26, NODE_CHARS = 34, CHAR = 7;
+const MAX_EDGES = 80, NODE_HEIGHT = 26, NODE_CHARS = 34, CHAR = 7, LOOP = 14;
 
 function place(frame) {
 	return frame.file && frame.line ? ` (${frame.file.slice(frame.file.lastIndexOf('/') + 1)}:${frame.line})` : '';
@@ -87,7 +87,7 @@ function Finding({ finding, isFirst }) {
 			{finding.gap_ns !== null && <p>The two sides came as close as {formatTime(finding.gap_ns)}{finding.overlaps > 0 && `, and overlapped ${formatCount(finding.overlaps)} times`}.</p>}
 			{finding.why && <p>{finding.why}</p>}
 			{finding.assumptions.length > 0 && <><h4>This assumes</h4><ul>{finding.assumptions.map((a, i) => <li key={i}>{a}</li>)}</ul></>}
-			{finding.hint && <p class="hint">{finding.hint}</p>}
+			{finding.hint && <p>Fix: {finding.hint}.</p>}
 			{finding.behind.length > 0 && <p>Behind it: {finding.behind.map(threadName).join(', ')}.</p>}
 		</details>
 	);
@@ -95,14 +95,32 @@ function Finding({ finding, isFirst }) {
 
 function layOutGraph({ nodes, edges }) {
 	const graph = new dagre.graphlib.Graph();
-	graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 50, marginx: 4, marginy: 12 });
+	graph.setGraph({ rankdir: 'LR', nodesep: 20, ranksep: 50, marginx: 4, marginy: 12 });
 	graph.setDefaultEdgeLabel(() => ({}));
 	for (const name of nodes)
 		graph.setNode(name, { width: shorten(name, NODE_CHARS).length * CHAR + 20, height: NODE_HEIGHT });
-	for (const edge of edges)
+	for (const edge of edges.filter((e) => e.from !== e.to))
 		graph.setEdge(edge.from, edge.to, {});
 	dagre.layout(graph);
 	return graph;
+}
+
+/** Around all nodes and edges; dagre's own size leaves out edges that bend outside the nodes. */
+function boundsOf(laid) {
+	const points = laid.edges().flatMap((e) => laid.edge(e).points);
+	for (const name of laid.nodes()) {
+		const { x, y, width, height } = laid.node(name);
+		points.push({ x: x - width / 2, y: y - height / 2 - LOOP }, { x: x + width / 2, y: y + height / 2 });
+	}
+	const xs = points.map((p) => p.x), ys = points.map((p) => p.y), margin = 6;
+	const left = Math.min(...xs) - margin, top = Math.min(...ys) - margin;
+	return { left, top, width: Math.max(...xs) + margin - left, height: Math.max(...ys) + margin - top };
+}
+
+/** From a class to itself: one of its locks taken under another. */
+function loop({ x, y, width, height }) {
+	const right = x + width / 2, edge = y - height / 2;
+	return `M${right - 30} ${edge}C${right - 30} ${edge - LOOP} ${right - 8} ${edge - LOOP} ${right - 8} ${edge}`;
 }
 
 function path(points) {
@@ -110,11 +128,11 @@ function path(points) {
 }
 
 function Graph({ graph }) {
-	const laid = useMemo(() => layOutGraph(graph), [graph]), { width, height } = laid.graph();
+	const laid = useMemo(() => layOutGraph(graph), [graph]), { left, top, width, height } = useMemo(() => boundsOf(laid), [laid]);
 	const inCycle = new Set(graph.edges.filter((e) => e.inCycle).flatMap((e) => [e.from, e.to]));
 	return (
 		<div class="graph">
-			<svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img"
+			<svg viewBox={`${left} ${top} ${width} ${height}`} width={width} height={height} role="img"
 				aria-label={`Lock order of ${graph.nodes.length} locks; the table below says the same`}>
 				<defs>
 					{['plain', 'cycle'].map((kind) => (
@@ -124,7 +142,7 @@ function Graph({ graph }) {
 					))}
 				</defs>
 				{graph.edges.map((e) => (
-					<path key={`${e.from} ${e.to}`} class={`edge ${e.inCycle ? 'cycle' : 'plain'}`} d={path(laid.edge(e.from, e.to).points)}
+					<path key={`${e.from} ${e.to}`} class={`edge ${e.inCycle ? 'cycle' : 'plain'}`} d={e.from === e.to ? loop(laid.node(e.from)) : path(laid.edge(e.from, e.to).points)}
 						marker-end={`url(#arrow-${e.inCycle ? 'cycle' : 'plain'})`}>
 						<title>{`${e.to} taken while ${e.from} was held: ${formatCount(e.count)} times`}</title>
 					</path>
