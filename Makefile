@@ -82,6 +82,7 @@ help:
 	@echo 'demo     record a sample and print its report'
 	@echo 'check    all tests, by prove'
 	@echo 'check-apps      run real programs with and without the shim: the same results?'
+	@echo 'check-consumers open the exports with the tools that they are for, and install these'
 	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
 	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
@@ -286,6 +287,14 @@ check-kill: tests
 check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
+# Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
+check-consumers: all tests/consumers/node_modules
+	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
+
+tests/consumers/node_modules: tests/consumers/package-lock.json
+	@scripts/deps.sh install consumers
+	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
+
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
 	@BUILD=$(BUILD) tests/mutants/run $(MUTANTS)
@@ -367,7 +376,7 @@ fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
 
 # A minute for all together, unless FUZZ_SECONDS says what each gets.
-short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(FUZZ))),$(FUZZ_SECONDS))
+short_seconds := $(if $(filter file,$(origin FUZZ_SECONDS)),$(shell expr 60 / $(words $(or $(FUZZ),none))),$(FUZZ_SECONDS))
 
 fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run libfuzzer $(short_seconds) $(BUILD) $(FUZZ)
@@ -376,8 +385,9 @@ fuzz-afl: $(FUZZ:%=$(BUILD)/afl/%) $(BUILD)/afl/mutate.so
 	@tests/fuzz/run afl $(FUZZ_SECONDS) $(BUILD) $(FUZZ)
 
 format:
-	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order analyzer/diff analyzer/check samples tests/lib \
-		tests/unit tests/programs tests/order tests/bench tests/fuzz,$d/*.[ch]))
+	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
+		tests/unit tests/programs tests/order tests/bench tests/fuzz \
+		analyzer/export analyzer/diff analyzer/check,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 

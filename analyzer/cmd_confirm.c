@@ -7,10 +7,11 @@
  * the program computes is not touched: a deadlock that comes out of this can come out of any run.
  * That it did not come proves nothing, so then it is said how far each thread got.
  *
- * The runs differ. First the threads wait only in front of the request that would block; then also
- * right behind the lock they hold, since waiting later can keep a partner away by other locks; then
- * one of them after the other comes last, since a lock held early can keep a partner from its own.
- * After such a round the delays are four times as long.
+ * The runs differ. First all threads wait in front of the request that would block; then only one
+ * at a time and who could close a circle with it, since the others may be on their way to it; then
+ * also right behind the lock they hold, since waiting later can keep a partner away by other locks;
+ * then one of them after the other comes last, since a lock held early can keep a partner from its
+ * own. After such a round the delays are four times as long.
  */
 #include "cmd.h"
 #include "confirm.h"
@@ -107,7 +108,7 @@ static uint64_t first_delay_ns(const struct plan *plan, const struct arguments *
 /* How the run with that number, from 0, delays. Counts from 0 again. */
 static void set_run(struct plan *plan, const struct arguments *arguments, uint64_t run)
 {
-	uint64_t kinds = plan->nr_members > 1 ? 2 + plan->nr_members : 1;
+	uint64_t kinds = plan->nr_members > 1 ? PLAN_DELAY_FIRST + plan->nr_members : 1;
 	uint64_t part = arguments->timeout_s * NS_PER_S / 4;
 	uint64_t kind = run % kinds;
 
@@ -116,8 +117,11 @@ static void set_run(struct plan *plan, const struct arguments *arguments, uint64
 		plan->delay_ns *= LONGER;
 	plan->delay_ns = smaller(plan->delay_ns, part);
 	plan->budget_ns = smaller(plan->delay_ns * BUDGET_DELAYS, part);
-	plan->delay = kind < 2 ? (uint32_t)kind : PLAN_DELAY_FIRST;
-	plan->late = kind < 2 ? 0 : (uint32_t)kind - 2;
+	plan->delay = (uint32_t)smaller(kind, PLAN_DELAY_FIRST);
+	plan->late = plan->delay == PLAN_DELAY_FIRST ? (uint32_t)(kind - PLAN_DELAY_FIRST) : 0;
+	/* With one at a time, more of them; who comes while it stands comes soon. */
+	if (plan->delay == PLAN_DELAY_FEW)
+		plan->delay_ns /= 2;
 	plan->processes = 0;
 	for (uint32_t i = 0; i < plan->nr_members; i++) {
 		struct plan_member *member = &plan->members[i];

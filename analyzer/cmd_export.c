@@ -2,11 +2,14 @@
 /*
  * lockprof export: traces in, a file in the format of another tool out.
  *
- * A trace that can be read in part is exported as far as it can, and the exit status is 1.
+ * A trace that can be read in part is exported as far as it can; what is not in the output is told
+ * on stderr, and the exit status is 1. What the recording itself left out is told, too, with
+ * status 0: reading it again would not help.
  */
 #include "cmd.h"
 #include "export/export.h"
 #include "options.h"
+#include "outfile.h"
 #include "traces.h"
 
 #include <errno.h>
@@ -15,6 +18,8 @@
 #include <unistd.h>
 
 static const char *const attribute_words[] = { "waiter", "holder", NULL };
+
+#define DAMAGES_MAX 10
 
 struct arguments {
 	const char *output;
@@ -31,19 +36,20 @@ static const struct exporter *find(const char *name)
 
 /* ---- writing ---- */
 
-static int write_stream(const struct exporter *exporter, struct export *e)
+static int write_file(const struct exporter *exporter, struct export *e, const char *path)
 {
-	int err;
+	struct outfile file;
+	int err = outfile_begin(&file, path);
 
-	e->out = strcmp(e->path, "-") == 0 ? stdout : fopen(e->path, "we");
-	if (!e->out)
-		return -errno;
-	err = exporter->write(e);
-	if (!err && (fflush(e->out) != 0 || ferror(e->out)))
-		err = errno ? -errno : -EIO;
-	if (e->out != stdout && fclose(e->out) != 0 && !err)
-		err = -errno;
-	return err;
+	if (err)
+		return err;
+	e->out = file.out;
+	e->path = file.part;
+	if (exporter->needs_path && !file.part)
+		err = -ESPIPE;
+	else
+		err = exporter->write(e);
+	return outfile_end(&file, err);
 }
 
 static int write_export(const struct exporter *exporter, struct model *model,
@@ -55,15 +61,43 @@ static int write_export(const struct exporter *exporter, struct model *model,
 				       .top = REPORT_ALL,
 				       .frames = model_frames };
 	struct export e = { .report = &report,
-			    .attribute = (enum export_attribute)arguments->attribute,
-			    .path = arguments->output ? arguments->output : "-" };
+			    .attribute = (enum export_attribute)arguments->attribute };
+	const char *path = arguments->output ? arguments->output : "-";
 	int err = model_finish(model);
 
 	if (!err)
-		err = exporter->needs_path ? exporter->write(&e) : write_stream(exporter, &e);
+		err = write_file(exporter, &e, path);
 	if (err)
-		output_error("cannot export to %s: %s", e.path, strerror(-err));
+		output_error("cannot export to %s: %s", strcmp(path, "-") == 0 ? "stdout" : path,
+			     err == -ESPIPE ? "a database needs a file" : strerror(-err));
 	return err;
+}
+
+/* ---- what is not in it ---- */
+
+static void tell_damages(const struct reader *reader)
+{
+	size_t nr = reader_nr_damages(reader);
+
+	for (size_t i = 0; i < nr && i < DAMAGES_MAX; i++)
+		output_error("%s is damaged at offset %llu: %s", reader_path(reader),
+			     (unsigned long long)reader_damage(reader, i)->offset,
+			     reader_damage(reader, i)->text);
+	if (nr > DAMAGES_MAX)
+		output_error("%s has %zu more places of damage", reader_path(reader),
+			     nr - DAMAGES_MAX);
+}
+
+/* Whether part of what was recorded could not be read. */
+static bool tell_missing(const struct model *model)
+{
+	for (size_t i = 0; i < model->nr_processes; i++)
+		tell_damages(model->processes[i].reader);
+	for (size_t i = 0; i < TRACE_LOSS_MAX; i++)
+		if (model->losses[i])
+			output_error("not in it: %llu %s", (unsigned long long)model->losses[i],
+				     report_loss_words(i));
+	return report_has_damages(model);
 }
 
 static int run(const struct exporter *exporter, const struct arguments *arguments,
@@ -71,6 +105,7 @@ static int run(const struct exporter *exporter, const struct arguments *argument
 {
 	struct model *model = model_new();
 	int err, export_err = 0;
+	bool is_damaged = false;
 
 	if (!model) {
 		output_error("%s", strerror(ENOMEM));
@@ -79,8 +114,10 @@ static int run(const struct exporter *exporter, const struct arguments *argument
 	err = traces_add(model, paths, nr_paths);
 	if (model->nr_processes > 0)
 		export_err = write_export(exporter, model, arguments);
+	if (model->nr_processes > 0 && !export_err)
+		is_damaged = tell_missing(model);
 	model_free(model);
-	return err || export_err;
+	return err || export_err || is_damaged;
 }
 
 /* ---- the command line ---- */
@@ -114,8 +151,8 @@ int cmd_export(int argc, char **argv)
 {
 	struct arguments arguments = { .output = NULL };
 	const struct option_row rows[] = {
-		{ "output", 'o', OPTION_TEXT, &arguments.output, "FILE", "the file; - is stdout (-)",
-		  NULL },
+		{ "output", 'o', OPTION_TEXT, &arguments.output, "FILE",
+		  "the file; - is stdout (-)", NULL },
 		{ "attribute", 0, OPTION_CHOICE, &arguments.attribute, "WHOM",
 		  "whose stacks pprof, speedscope and folded have (waiter)", attribute_words },
 	};

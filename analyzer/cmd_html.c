@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lockprof html: traces in, one self-contained page out.
- *
- * The page is written beside its name and renamed when it is whole, so that nobody ever opens half
- * of one, and an older page survives a full disk.
  */
 #include "cmd.h"
 #include "options.h"
 #include "order_view.h"
+#include "outfile.h"
 #include "page/page.h"
 #include "traces.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,69 +35,6 @@ static char *default_output(const char *trace)
 	if (asprintf(&name, "%.*s.html", (int)length, trace) < 0)
 		return NULL;
 	return name;
-}
-
-struct content {
-	const struct report *const *reports;
-	size_t nr;
-	const struct page_options *options;
-};
-
-/* Takes `fd` over. 0 or -errno. */
-static int write_to(int fd, const struct content *content)
-{
-	FILE *out = fdopen(fd, "w");
-	int err;
-
-	if (!out) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	err = page_write(content->reports, content->nr, content->options, out);
-	if (fclose(out) != 0 && !err)
-		err = -errno;
-	return err;
-}
-
-static int replace_file(const char *path, const struct content *content)
-{
-	mode_t mask = umask(0);
-	char *part;
-	int err, fd;
-
-	umask(mask);
-	if (asprintf(&part, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkstemp(part);
-	if (fd < 0) {
-		err = -errno;
-		free(part);
-		return err;
-	}
-	fchmod(fd, 0666 & ~mask);
-	err = write_to(fd, content);
-	if (!err && rename(part, path) != 0)
-		err = -errno;
-	if (err)
-		unlink(part);
-	free(part);
-	return err;
-}
-
-/* What is there and no file (a pipe, /dev/null) is written to and not replaced. */
-static int write_file(const char *path, const struct content *content)
-{
-	struct stat there;
-	int fd;
-
-	if (strcmp(path, "-") == 0)
-		fd = dup(STDOUT_FILENO);
-	else if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-	else
-		return replace_file(path, content);
-	return fd < 0 ? -errno : write_to(fd, content);
 }
 
 /* The desktop's own way; its messages are of no use to anybody here. */
@@ -145,7 +78,7 @@ static char *order_text_of(struct model *model)
 {
 	const struct order_options options = { .keep_hidden = true, .progress = traces_progress };
 	struct order_view view = { .report = { .model = model, .frames = model_frames },
-				   .explain_hidden = true };
+				   .brief = true };
 	struct order *order = NULL;
 	char *text = NULL;
 	size_t size;
@@ -157,6 +90,8 @@ static char *order_text_of(struct model *model)
 	traces_progress_end();
 	out = err ? NULL : open_memstream(&text, &size);
 	view.order = order;
+	if (!err)
+		order_hide_signallers(order);
 	if (!err)
 		err = out ? order_json(&view, out) : -ENOMEM;
 	if (out && fclose(out) != 0 && !err)
@@ -176,6 +111,7 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 	const struct report *list[2] = { &reports[0], &reports[1] };
 	char *order = order_text_of(models[nr - 1]);
 	const struct page_options options = { arguments->title, order, arguments->events };
+	struct outfile file;
 	int err;
 
 	for (size_t i = 0; i < nr; i++)
@@ -186,34 +122,46 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 					      .details = REPORT_ALL,
 					      .width = SIZE_MAX,
 					      .frames = model_frames };
-	err = write_file(path, &(struct content){ list, nr, &options });
+	err = outfile_begin(&file, path);
+	if (!err)
+		err = outfile_end(&file, page_write(list, nr, &options, file.out));
 	free(order);
 	if (err)
 		output_error("%s: %s", path, strerror(-err));
 	return err;
 }
 
-static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths)
+/* *path: what was written, to be freed; NULL: nothing was. */
+static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths,
+	       char **path)
 {
 	struct model *models[2] = { NULL, NULL };
 	size_t nr = 0;
 	int base_err = 0, err = 0, page_err = -ENODATA;
-	char *path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 
+	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 	if (arguments->base.nr)
 		models[nr++] = read_model(arguments->base.items, arguments->base.nr, &base_err);
 	models[nr++] = read_model(paths, nr_paths, &err);
-	if (path && models[0] && models[nr - 1])
-		page_err = write_page(models, nr, arguments, path);
+	if (*path && models[0] && models[nr - 1])
+		page_err = write_page(models, nr, arguments, *path);
 	for (size_t i = 0; i < nr; i++)
 		if (models[i])
 			model_free(models[i]);
-	if (!page_err && strcmp(path, "-") != 0)
-		printf("%s\n", path);
-	if (!page_err && arguments->open)
-		err |= open_page(path);
-	free(path);
+	if (page_err) {
+		free(*path);
+		*path = NULL;
+	} else if (arguments->open) {
+		err |= open_page(*path);
+	}
 	return base_err || err || page_err;
+}
+
+int html_make(const char *output, const char *const *paths, size_t nr, char **path)
+{
+	const struct arguments arguments = { .output = output, .events = PAGE_INTERVALS };
+
+	return run(&arguments, paths, nr, path);
 }
 
 int cmd_html(int argc, char **argv)
@@ -225,7 +173,7 @@ int cmd_html(int argc, char **argv)
 		{ "base", 'b', OPTION_LIST, &arguments.base, "TRACE",
 		  "compare: the page shows what changed since this trace", NULL },
 		{ "events", 'e', OPTION_COUNT, &arguments.events, "N",
-		  "intervals in the timeline, the longest if there are more (1000000)", NULL },
+		  "intervals in the timeline, the longest if there are more (1250000)", NULL },
 		{ "title", 0, OPTION_TEXT, &arguments.title, "TEXT", "the page's title", NULL },
 		{ "open", 0, OPTION_FLAG, &arguments.open, NULL, "show it in the browser", NULL },
 	};
@@ -237,13 +185,17 @@ int cmd_html(int argc, char **argv)
 		.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	};
 	int first = options_parse(&options, argc, argv), status;
+	char *path;
 
 	if (first < 0)
 		return options_exit_status(first);
 	if (first == argc)
 		return options_usage_error(&options, "html needs a trace");
 	output_init(OUTPUT_COLOR_NEVER);
-	status = run(&arguments, (const char *const *)argv + first, (size_t)(argc - first));
+	status = run(&arguments, (const char *const *)argv + first, (size_t)(argc - first), &path);
+	if (path && strcmp(path, "-") != 0)
+		printf("%s\n", path);
+	free(path);
 	free(arguments.base.items);
 	return status;
 }

@@ -120,6 +120,9 @@ static int tell(struct model *model, const struct arguments *arguments, const ch
 	view.order = order;
 	if (!err && suppressions)
 		suppress(order, &view, suppressions);
+	if (!err && !arguments->all &&
+	    (arguments->fail_on == ORDER_LEVELS || arguments->fail_on < ORDER_COMM_POTENTIAL))
+		order_hide_signallers(order);
 	if (!err)
 		err = print(&view, arguments);
 	if (err)
@@ -181,9 +184,9 @@ int cmd_order(int argc, char **argv)
 		{ "max-cycle", 0, OPTION_COUNT, &arguments.max_cycle, "N",
 		  "longest cycle to look for (4)", NULL },
 		{ "mem", 0, OPTION_SIZE, &arguments.memory, "SIZE",
-		  "memory before the history goes to a file (1G)", NULL },
+		  "memory before the history goes to a file (512M)", NULL },
 		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL,
-		  "all threads behind a deadlock; the whole graph in --dot", NULL },
+		  "all findings, all threads behind a deadlock, all of the graph", NULL },
 		{ "whole-stacks", 0, OPTION_FLAG, &arguments.whole_stacks, NULL,
 		  "all frames of each stack", NULL },
 		{ "json", 0, OPTION_FLAG, &arguments.json, NULL, "JSON, schema lockprof-order/1",
@@ -196,7 +199,7 @@ int cmd_order(int argc, char **argv)
 	};
 	const struct options options = {
 		.command = "order",
-		.usage = "[options] TRACE...",
+		.usage = "[options] TRACE|PID...",
 		.about =
 			"Tells which locks were taken in orders that can end in a deadlock, or did.\n",
 		.rows = rows,

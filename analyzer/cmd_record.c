@@ -38,6 +38,7 @@ struct record {
 	uint64_t max_size_bytes;
 	struct option_list settings;
 	bool quiet;
+	const char *html; /* the page; "": beside the trace, NULL: none */
 	char shim[PATH_MAX];
 	char file[PATH_MAX]; /* absolute; may hold %p, %e and %h, which the shim expands */
 	struct timespec start;
@@ -304,6 +305,18 @@ static int report_short(char **paths, int nr)
 	return status;
 }
 
+static int make_page(const struct record *record, char *const *paths, int nr)
+{
+	char *page;
+	int status = html_make(*record->html ? record->html : NULL, (const char *const *)paths,
+			       (size_t)nr, &page);
+
+	if (page && !record->quiet)
+		output_error("made %s", page);
+	free(page);
+	return status;
+}
+
 /* 0, or 1 when the traces cannot be read. */
 static int tell(const struct record *record, const char *program, int wait_status)
 {
@@ -321,6 +334,8 @@ static int tell(const struct record *record, const char *program, int wait_statu
 			     nr - 1, record->file);
 	else if (nr == 1 && !record->quiet)
 		output_error("recorded %s", found.gl_pathv[0]);
+	if (nr > 0 && record->html)
+		status |= make_page(record, found.gl_pathv, nr);
 	globfree(&found);
 	return status;
 }
@@ -374,6 +389,8 @@ int cmd_record(int argc, char **argv)
 		  "size at which trace goes on as profile", NULL },
 		{ "opt", 0, OPTION_LIST, &record.settings, "KEY=VALUE",
 		  "a further option of the shim (repeatable)", NULL },
+		{ "html", 0, OPTION_MAYBE, &record.html, "FILE",
+		  "also make the page (the trace's name with .html)", NULL },
 		{ "quiet", 'q', OPTION_FLAG, &record.quiet, NULL, "no report at the end", NULL },
 	};
 	const struct options options = {

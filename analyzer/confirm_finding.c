@@ -40,7 +40,7 @@ static int cannot(const struct making *making, const char *format, ...)
 	return -EINVAL;
 }
 
-/* Where a context asks, else where the stack of a blocked call does (a join has no context). */
+/* Where a context asks, else where a stack's innermost frame does. */
 static uint64_t place(const struct making *making, uint32_t node, uint32_t stack)
 {
 	const struct trace_node *record = reader_node(making->reader, node);
@@ -48,6 +48,20 @@ static uint64_t place(const struct making *making, uint32_t node, uint32_t stack
 	uint64_t code = record ? record->site : frames && frames->nr_frames ? frames->frames[0] : 0;
 
 	return plan_code(making->plan, making->reader, code);
+}
+
+/* A join has no context; its stack is known from its end, or while it waits. */
+static uint64_t wanted_place(const struct making *making, const struct order_member *member)
+{
+	const struct model *model = making->order->model;
+	uint32_t stack = member->wanted_stack;
+
+	for (size_t i = 0; member->wanted.what == ORDER_THREAD && !stack && i < model->nr_joins;
+	     i++)
+		if (model->joins[i].waiter == member->thread &&
+		    model->joins[i].target == member->wanted.index)
+			stack = model->joins[i].stack;
+	return place(making, member->wanted_node, stack);
 }
 
 static uint64_t held_place(const struct making *making, const struct order_member *member)
@@ -90,6 +104,26 @@ static int add_writers(const struct making *making, const struct order_member *m
 	return err;
 }
 
+/* Of a thread that reads again, nobody says which writer comes between: the most frequent one. */
+static int add_any_writer(const struct making *making, const struct order_member *member)
+{
+	const struct model *model = making->order->model;
+	const struct site *best = NULL;
+
+	for (size_t i = 0; i < model->nr_sites; i++) {
+		const struct site *site = &model->sites[i];
+
+		if (site->lock == member->wanted.index && !(site->mode & TRACE_SHARED) &&
+		    (site->mode & TRACE_HOW_MASK) != TRACE_HOW_TRY &&
+		    (!best || site->all.acquired > best->all.acquired))
+			best = site;
+	}
+	if (!best)
+		return cannot(making, "nobody writes what is read twice");
+	return add(making, PLAN_HELD_NOTHING,
+		   plan_code(making->plan, making->reader, best->address), 0);
+}
+
 static int add_member(const struct making *making, const struct order_member *member)
 {
 	uint64_t expected = member->edge < making->order->nr_edges
@@ -99,8 +133,7 @@ static int add_member(const struct making *making, const struct order_member *me
 
 	if (!member->wanted.what)
 		return cannot(making, "it is about a thread that does not wait");
-	err = add(making, held_place(making, member),
-		  place(making, member->wanted_node, member->wanted_stack), expected);
+	err = add(making, held_place(making, member), wanted_place(making, member), expected);
 	return err ? err : add_writers(making, member);
 }
 
@@ -117,6 +150,8 @@ int plan_of_finding(struct plan *plan, const struct order *order,
 		return cannot(&making, "it is no circle of threads that wait");
 	for (size_t i = 0; !err && i < finding->nr_members; i++)
 		err = add_member(&making, &finding->members[i]);
+	if (!err && finding->level == ORDER_RECURSIVE_READ && plan->nr_members == 1)
+		err = add_any_writer(&making, &finding->members[0]);
 	if (!err && finding->gap_ns != UINT64_MAX)
 		plan->gap_ns = finding->gap_ns;
 	return err;

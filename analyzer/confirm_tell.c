@@ -191,7 +191,8 @@ static const char *advice(const struct plan_member *member)
 	if (!member->with_held)
 		return "reached, but never while holding that lock";
 	if (!member->met && member->delayed)
-		return "waited in vain for the others: try a longer --delay";
+		return "waited in vain for the others: try a longer --delay; or something unseen "
+		       "orders\n     them, as an atomic variable or a message";
 	if (!member->met)
 		return "the others were never there at the same time";
 	return "stood before the last step with the others, and all got by: something keeps "
@@ -215,7 +216,7 @@ static void tell_member(struct symbols *symbols, const struct plan_member *membe
 
 int confirm_tell_members(const struct plan *plan, FILE *out)
 {
-	struct symbols *symbols = symbols_new();
+	struct symbols *symbols = symbols_new(NULL);
 	int err = symbols ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; !err && i < plan->nr_modules; i++)

@@ -60,6 +60,8 @@ static void take_output(const char *text, size_t length, void *opaque)
 {
 	struct output *output = opaque;
 
+	if (!length)
+		return; /* of nothing, which may be NULL: libiberty writes damaged Rust names so */
 	if (length > MAX_NAME_BYTES - output->length)
 		longjmp(output->full, 1);
 	memcpy(output->text + output->length, text, length);

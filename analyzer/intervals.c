@@ -57,7 +57,6 @@ static void add_to_bins(struct intervals *all, const struct interval *i, bool is
 	struct interval_bin *bins = all->bins + (size_t)i->thread * all->nr_bins;
 	uint64_t last = end / width < all->nr_bins ? end / width : all->nr_bins - 1;
 
-	bins[last].count += is_hold;
 	for (uint64_t bin = i->begin_ns / width; bin <= last; bin++) {
 		uint64_t from = bin * width > i->begin_ns ? bin * width : i->begin_ns;
 		uint64_t to = (bin + 1) * width < end ? (bin + 1) * width : end;
@@ -349,6 +348,7 @@ static int choose(struct intervals *all, const struct model *model, const uint64
 		uint64_t nr_waits = waits->nr < max / 3 ? waits->nr : max / 3;
 
 		all->nr_recorded = holds->nr + waits->nr;
+		all->nr_holds = holds->nr;
 		all->min_wait_ns = threshold(waits, max / 3);
 		all->min_hold_ns = threshold(holds, max - 2 * nr_waits);
 	}

@@ -42,13 +42,13 @@ struct interval_list {
 };
 
 struct interval_bin {
-	uint64_t count;			/* acquisitions that ended in it */
-	uint64_t held_ns, waited_ns;	/* over all locks together */
+	uint64_t held_ns, waited_ns; /* over all locks together */
 };
 
 struct intervals {
 	struct interval_list holds, waits;
 	uint64_t nr_recorded;	 /* holds and waits, kept or not */
+	uint64_t nr_holds;	 /* the holds among them */
 	uint64_t min_hold_ns, min_wait_ns; /* shorter ones are left out; 0: none is */
 	uint64_t end_ns;	 /* the latest end */
 	uint32_t nr_bins;	 /* 0: all were kept */

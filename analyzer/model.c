@@ -320,13 +320,13 @@ static bool same_host(const struct trace_header *header)
 	return !gethostname(host, sizeof(host) - 1) && !strcmp(host, header->host);
 }
 
-static int open_symbols(struct process *process)
+static int open_symbols(struct process *process, struct symbols *others)
 {
 	struct reader *reader = process->reader;
 	char path[64];
 	int err = 0;
 
-	process->symbols = symbols_new();
+	process->symbols = symbols_new(others);
 	if (!process->symbols)
 		return -ENOMEM;
 	for (uint32_t id = 1; id <= reader_max_module(reader) && err != -ENOMEM; id++) {
@@ -343,11 +343,11 @@ static int open_symbols(struct process *process)
 	return err == -ENOMEM ? err : 0;
 }
 
-static int init_process(struct process *process)
+static int init_process(struct process *process, struct symbols *others)
 {
 	process->exe = reader_header(process->reader)->exe;
 	process->duration_ns = reader_time_ns(process->reader, reader_end_ticks(process->reader));
-	return open_symbols(process);
+	return open_symbols(process, others);
 }
 
 int model_add(struct model *model, struct reader *reader, void (*progress)(double part))
@@ -361,7 +361,7 @@ int model_add(struct model *model, struct reader *reader, void (*progress)(doubl
 		return -ENOMEM;
 	}
 	process->reader = reader;
-	err = init_process(process);
+	err = init_process(process, process->number ? model->processes[0].symbols : NULL);
 	if (err)
 		return err;
 	err = pass_init(&pass, store_of(model), reader);

@@ -154,6 +154,9 @@ static int store(const struct option_row *row, const char *text)
 	case OPTION_TEXT:
 		*(const char **)row->value = text;
 		return 0;
+	case OPTION_MAYBE:
+		*(const char **)row->value = text ? text : "";
+		return 0;
 	case OPTION_CHOICE:
 		return parse_choice(row, text);
 	case OPTION_COUNT:
@@ -177,9 +180,12 @@ static void print_row_help(const struct option_row *row)
 {
 	char names[64];
 
-	snprintf(names, sizeof(names), "%c%c%s --%s%s%s", row->letter ? '-' : ' ',
+	bool maybe = row->kind == OPTION_MAYBE;
+
+	snprintf(names, sizeof(names), "%c%c%s --%s%s%s%s%s", row->letter ? '-' : ' ',
 		 row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
-		 row->argument ? "=" : "", row->argument ? row->argument : "");
+		 maybe ? "[" : "", row->argument ? "=" : "", row->argument ? row->argument : "",
+		 maybe ? "]" : "");
 	printf("  %-26s  %s", names, row->help);
 	if (row->kind == OPTION_CHOICE) {
 		fputs(": ", stdout);
@@ -256,7 +262,10 @@ static void translate(const struct options *options, struct option *longs, char 
 		const struct option_row *row = &options->rows[i];
 
 		longs[i] =
-			(struct option){ row->name, row->argument ? required_argument : no_argument,
+			(struct option){ row->name,
+					 row->kind == OPTION_MAYBE ? optional_argument
+					 : row->argument	   ? required_argument
+								   : no_argument,
 					 NULL, ROW_CODE + (int)i };
 		if (row->letter) {
 			*letters++ = row->letter;

@@ -12,6 +12,7 @@
 enum option_kind {
 	OPTION_FLAG,   /* value: bool, set to true */
 	OPTION_TEXT,   /* value: const char *, points into argv */
+	OPTION_MAYBE,  /* value: const char *, "" for the option alone; long form only */
 	OPTION_CHOICE, /* value: int, the index in choices */
 	OPTION_COUNT,  /* value: uint64_t, a decimal number */
 	OPTION_SIZE,   /* value: uint64_t, bytes; 64K, 10M, 1G, 2T are powers of 1024 */

@@ -207,7 +207,7 @@ static void print_node(const struct graph *graph, size_t i, FILE *out)
 
 	if (node->is_class)
 		label = order->model->classes[order->model->locks[node->thing.index].class].label;
-	fprintf(out, "\tn%zu [label=\"", i);
+	fprintf(out, "  n%zu [label=\"", i);
 	if (node->thing.what == ORDER_THREAD)
 		fputs("end of ", out);
 	put_escaped(label, out);
@@ -222,7 +222,7 @@ static void print_arrow(const struct arrow *arrow, FILE *out)
 {
 	char count[OUTPUT_NUMBER];
 
-	fprintf(out, "\tn%u -> n%u [label=\"%s\"", arrow->from, arrow->to,
+	fprintf(out, "  n%u -> n%u [label=\"%s\"", arrow->from, arrow->to,
 		output_si(count, (double)arrow->count));
 	if (arrow->nr_places > 1)
 		fprintf(out, ", tooltip=\"%u places\"", arrow->nr_places);
@@ -238,9 +238,9 @@ static void print_graph(const struct graph *graph, FILE *out)
 	size_t drawn = 0;
 
 	fputs("digraph lock_order {\n"
-	      "\trankdir=LR;\n"
-	      "\tnode [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=11];\n"
-	      "\tedge [fontname=\"sans-serif\", fontsize=9];\n",
+	      "  rankdir=LR;\n"
+	      "  node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=11];\n"
+	      "  edge [fontname=\"sans-serif\", fontsize=9];\n",
 	      out);
 	for (size_t i = 0; i < graph->nr_nodes; i++) {
 		if (!is_drawn(graph, &graph->nodes[i]))
@@ -257,7 +257,7 @@ static void print_graph(const struct graph *graph, FILE *out)
 					 (from->in_circle || to->in_circle)))
 			print_arrow(arrow, out);
 	}
-	fprintf(out, "\tlabel=\"%zu locks or classes in circles and beside them, of %zu%s\";\n}\n",
+	fprintf(out, "  label=\"%zu locks or classes in circles and beside them, of %zu%s\";\n}\n",
 		drawn, graph->nr_nodes, graph->view->all ? "" : " (--all draws the others)");
 }
 

@@ -24,6 +24,7 @@ static const char *const hidden_keys[ORDER_HIDDEN_REASONS] = {
 	[ORDER_HIDDEN_BARRIER] = "barrier",
 	[ORDER_HIDDEN_ORDERED] = "ordered",
 	[ORDER_HIDDEN_REFUTED] = "refuted",
+	[ORDER_HIDDEN_SIGNALLERS] = "signallers",
 	[ORDER_HIDDEN_SUPPRESSED] = "suppressed",
 };
 
@@ -64,8 +65,7 @@ static void put_thing(struct json *json, const char *key, const struct order *or
 		  thing.what == ORDER_THREAD ? order->model->threads[thing.index].id
 					     : order->model->locks[thing.index].id);
 	if (thing.what != ORDER_THREAD)
-		json_string(json, "class",
-			    order->model->classes[order->model->locks[thing.index].class].label);
+		json_string(json, "class", order_class(order, thing));
 	json_object_end(json);
 }
 
@@ -252,6 +252,8 @@ static int put_finding(struct json *json, const struct order_view *view,
 static void put_edge(struct json *json, const struct order_view *view,
 		     const struct order_edge *edge)
 {
+	bool is_told = !view->brief || edge->component;
+
 	json_object_begin(json, NULL);
 	put_thing(json, "from", view->order, edge->from);
 	put_thing(json, "to", view->order, edge->to);
@@ -265,8 +267,9 @@ static void put_edge(struct json *json, const struct order_view *view,
 	json_array_end(json);
 	json_object_begin(json, "stacks");
 	put_stack(json, "from", view, edge->process,
-		  (struct order_spot){ .node = edge->from_node });
-	put_stack(json, "to", view, edge->process, (struct order_spot){ .node = edge->to_node });
+		  (struct order_spot){ .node = is_told ? edge->from_node : 0 });
+	put_stack(json, "to", view, edge->process,
+		  (struct order_spot){ .node = is_told ? edge->to_node : 0 });
 	json_object_end(json);
 	json_object_end(json);
 }
@@ -306,6 +309,7 @@ static void put_limits(struct json *json, const struct order *order)
 	json_bool(json, "cycles_capped", order->cycles_capped);
 	json_uint(json, "skipped_cycles", order->skipped_cycles);
 	json_uint(json, "max_cycle", order->max_cycle);
+	json_bool(json, "longer_left", order->longer_left);
 	json_uint(json, "clock_skews", order->clock_skews);
 	json_uint(json, "lost_events", order->lost_events);
 	json_object_end(json);
@@ -325,7 +329,7 @@ int order_json(const struct order_view *view, FILE *out)
 	struct json json;
 	int err = 0;
 
-	json_init(&json, out, true);
+	json_init(&json, out, !view->brief);
 	json_object_begin(&json, NULL);
 	json_string(&json, "schema", "lockprof-order/1");
 	put_processes(&json, order->model);

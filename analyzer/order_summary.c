@@ -59,9 +59,8 @@ static int print_result(const struct order_view *view, FILE *out)
 	else if (view->order->hidden[ORDER_HIDDEN_SUPPRESSED])
 		fputs("Nothing but what is suppressed: ", line.out);
 	else if (view->order->nr_components && !nr_hidden(view->order))
-		fprintf(line.out,
-			"Locks are taken in circles, but none of up to %u" REPORT_GLUE "locks: ",
-			view->order->max_cycle);
+		fputs("Locks are taken in circles, but none was found that could close: ",
+		      line.out);
 	else if (nr_hidden(view->order))
 		fputs("No lock-order cycle that can close in this run: ", line.out);
 	else
@@ -105,7 +104,8 @@ static int put_part(const struct order_view *view, const struct order_member *me
 	order_put_thread(view, out, member->thread);
 	fputs(" takes ", out);
 	order_put_thing(view, out, member->held);
-	fputs(", then ", out);
+	fputs((member->wanted_mode & TRACE_HOW_MASK) == TRACE_HOW_TRY ? ", then tries " : ", then ",
+	      out);
 	order_put_thing(view, out, member->wanted);
 	if (!member->wanted_node)
 		return 0;
@@ -141,7 +141,8 @@ static int print_hidden_cycle(const struct order_view *view, const struct order_
 static int print_hidden_cycles(const struct order_view *view, FILE *out)
 {
 	const struct order *order = view->order;
-	uint64_t all = nr_hidden(order) - order->hidden[ORDER_HIDDEN_SUPPRESSED];
+	uint64_t all = nr_hidden(order) - order->hidden[ORDER_HIDDEN_SUPPRESSED] -
+		       order->hidden[ORDER_HIDDEN_SIGNALLERS];
 	int err = 0;
 
 	if (!view->explain_hidden)
@@ -168,7 +169,7 @@ static int print_suppressed(const struct order_view *view, FILE *out)
 		err = report_line_begin(&line);
 		if (err)
 			break;
-		fprintf(line.out, "suppressed %s: ", order_level_words[finding->level]);
+		fprintf(line.out, "%s not told: ", order_level_words[finding->level]);
 		order_put_sentence(view, finding, line.out);
 		if (finding->suppressed[0])
 			fprintf(line.out, " (%s)", finding->suppressed);
@@ -225,44 +226,6 @@ static int print_counted_limit(const struct order_view *view, FILE *out, uint64_
 	return print_line(view, out, " !  ", &line);
 }
 
-/* Whether a strongly connected part has more locks and threads than a cycle may have. */
-static bool has_longer(const struct order *order)
-{
-	size_t nr_locks = order->model->nr_locks, nr = nr_locks + order->model->nr_threads;
-	uint32_t *size = calloc((size_t)order->nr_components + 1, sizeof(*size));
-	bool *seen = calloc(nr + 1, sizeof(*seen)), longer = false;
-
-	for (size_t i = 0; size && seen && i < order->nr_edges; i++) {
-		const struct order_edge *edge = &order->edges[i];
-		size_t thing = edge->from.index + (edge->from.what == ORDER_THREAD ? nr_locks : 0);
-
-		if (!edge->component || seen[thing])
-			continue;
-		seen[thing] = true;
-		longer |= ++size[edge->component] > order->max_cycle;
-	}
-	free(size);
-	free(seen);
-	return longer;
-}
-
-static int print_max_cycle(const struct order_view *view, FILE *out)
-{
-	struct report_line line;
-	int err;
-
-	if (!has_longer(view->order))
-		return 0;
-	err = report_line_begin(&line);
-	if (err)
-		return err;
-	fprintf(line.out,
-		"cycles of more than %u" REPORT_GLUE "locks were not looked for "
-		"(--max-cycle)",
-		view->order->max_cycle);
-	return print_line(view, out, " !  ", &line);
-}
-
 static int print_limits(const struct order_view *view, FILE *out)
 {
 	const struct order *order = view->order;
@@ -274,7 +237,8 @@ static int print_limits(const struct order_view *view, FILE *out)
 		err = print_limit(view, out, order->cycles_capped,
 				  "there are more cycles than were looked at");
 	if (!err)
-		err = print_max_cycle(view, out);
+		err = print_limit(view, out, order->longer_left,
+				  "there may be longer cycles than were looked for (--max-cycle)");
 	if (!err)
 		err = print_counted_limit(view, out, order->skipped_cycles,
 					  "candidates were not judged: they are POTENTIAL at most");

@@ -253,3 +253,15 @@ void suppressions_tell_unused(const struct suppressions *suppressions)
 				     rule->line);
 	}
 }
+
+void order_hide_signallers(struct order *order)
+{
+	for (size_t i = 0; i < order->nr_findings; i++) {
+		struct order_finding *finding = &order->findings[i];
+
+		if (finding->level != ORDER_COMM_POTENTIAL || finding->suppressed)
+			continue;
+		finding->suppressed = "others could give the signal as well; --all tells of it";
+		order->hidden[ORDER_HIDDEN_SIGNALLERS]++;
+	}
+}

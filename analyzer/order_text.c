@@ -24,6 +24,13 @@ static enum output_face level_face(enum order_level level)
 
 /* ---- who holds what ---- */
 
+/* Its waits are those of the moment at which the recording ended. */
+static bool happened(const struct order_finding *finding)
+{
+	return finding->level == ORDER_OCCURRED || finding->level == ORDER_LOST_WAKEUP ||
+	       finding->level == ORDER_FORK_WITH_LOCK;
+}
+
 static void put_age(const struct order_view *view, uint32_t process, uint64_t ticks, FILE *out)
 {
 	const struct reader *reader = view->order->model->processes[process].reader;
@@ -67,7 +74,7 @@ static const char *ordinal(uint64_t number)
 static int put_has(const struct order_view *view, const struct order_finding *finding,
 		   const struct order_member *member, FILE *out)
 {
-	bool now = finding->level == ORDER_OCCURRED || finding->level == ORDER_LOST_WAKEUP;
+	bool now = happened(finding);
 
 	order_put_thread(view, out, member->thread);
 	if (member->held.what != ORDER_LOCK) {
@@ -97,7 +104,7 @@ static int put_wants(const struct order_view *view, const struct order_finding *
 		     const struct order_member *member, const struct order_member *holder,
 		     FILE *out)
 {
-	bool now = finding->level == ORDER_OCCURRED || finding->level == ORDER_LOST_WAKEUP;
+	bool now = happened(finding);
 	int err;
 
 	order_put_thread(view, out, member->thread);
@@ -110,10 +117,11 @@ static int put_wants(const struct order_view *view, const struct order_finding *
 	if (now)
 		put_age(view, finding->process, member->wanted_ticks, out);
 	err = put_spot(view, finding->process, order_wanted_spot(member), REPORT_FUNCTION, out);
-	if (holder && holder->held.what == ORDER_LOCK && holder != member) {
+	if (holder && holder->held.what == ORDER_LOCK && holder != member &&
+	    order_same_thing(holder->held, member->wanted)) {
 		fputs(", which ", out);
 		order_put_thread(view, out, holder->thread);
-		fputs(holder->wanted.what ? " has" : " held when it ended", out);
+		fprintf(out, " %s", holder->wanted.what ? "has" : order_left_words(view, finding));
 	}
 	return err;
 }
@@ -220,9 +228,7 @@ static int print_instead(const struct order_view *view, const struct order_findi
 			"moment, and it went well",
 			finding->overlap, report_plural(finding->overlap));
 	else if (finding->gap_ns != UINT64_MAX)
-		fprintf(line.out,
-			"one had released its locks %s before the other took the first "
-			"of its own",
+		fprintf(line.out, "these sections came no closer than %s",
 			report_time(time, finding->gap_ns));
 	else
 		fputs("sections of other locks ran in another order", line.out);
@@ -238,7 +244,7 @@ static int print_before(const struct order_view *view, const struct order_findin
 	struct report_line line;
 	int err;
 
-	if (!has_witness_beyond(finding))
+	if (finding->needs_reordering || !has_witness_beyond(finding))
 		return 0;
 	err = report_line_begin(&line);
 	if (err)
@@ -370,20 +376,27 @@ static struct order_thing title_thing(const struct order_finding *finding, size_
 									      : at->wanted;
 }
 
-/* "PREDICTED  a_mu <-> b_mu", for longer circles "a -> b -> c -> a"; what comes twice is told once.
+static const char *title_label(const struct order_view *view, const struct order_finding *finding,
+			       struct order_thing thing)
+{
+	return finding->level == ORDER_VIOLATION ? order_class(view->order, thing)
+						 : order_label(view->order, thing);
+}
+
+/* "PREDICTED  a_mu <-> b_mu", for longer circles "a -> b -> c -> a"; what comes twice is told once
  */
 static void put_title(const struct order_view *view, const struct order_finding *finding, FILE *out)
 {
 	size_t nr = finding->nr_members;
 	struct order_thing last = title_thing(finding, 0);
 
-	fputs(order_label(view->order, last), out);
+	fputs(title_label(view, finding, last), out);
 	for (size_t i = 1; i < nr + (nr > 2); i++) {
 		struct order_thing thing = title_thing(finding, i);
 
 		if (!order_same_thing(thing, last))
 			fprintf(out, "%s%s", nr == 2 ? " <-> " : " -> ",
-				order_label(view->order, thing));
+				title_label(view, finding, thing));
 		last = thing;
 	}
 }

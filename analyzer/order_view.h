@@ -5,6 +5,7 @@
  *	cmd_order.c		the command: options, exit status
  *	order_suppress.c	findings that the user's file says nothing more of
  *	order_words.c		places, things and the parts of a cycle, in words
+ *	order_advice.c		what to do about it, and what a level claims
  *	order_text.c		for people: each finding as a schedule that can be followed
  *	order_summary.c		... and what was looked at, what was hidden, what the levels mean
  *	order_json.c, order_sarif.c	for programs
@@ -24,6 +25,7 @@ struct order_view {
 	const struct order *order;
 	struct report report; /* how places, threads and times are told */
 	bool all, explain_hidden;
+	bool brief;	   /* JSON: on one line, and no stacks of edges that lie in no component */
 	const char *trace; /* as the user named it */
 };
 
@@ -33,6 +35,8 @@ struct order_view {
 void order_put_thing(const struct order_view *view, FILE *out, struct order_thing thing);
 /* The lock's or thread's bare name. */
 const char *order_label(const struct order *order, struct order_thing thing);
+/* Of its class: "door_mu[]". */
+const char *order_class(const struct order *order, struct order_thing thing);
 bool order_same_thing(struct order_thing a, struct order_thing b);
 /* "one", "worker (4711)". */
 void order_put_thread(const struct order_view *view, FILE *out, uint32_t thread);
@@ -48,12 +52,21 @@ struct order_spot {
 };
 struct order_spot order_held_spot(const struct order_member *member);
 struct order_spot order_wanted_spot(const struct order_member *member);
+/* Whether the last member waits for nothing: it ended, or a fork did not take it along. */
+bool order_is_left(const struct order_finding *finding);
+bool order_is_forked(const struct order_view *view, const struct order_finding *finding);
+/* How it came to leave its lock behind: "held when it ended". */
+const char *order_left_words(const struct order_view *view, const struct order_finding *finding);
 /* What the finding is, as one sentence without its end. */
 int order_put_sentence(const struct order_view *view, const struct order_finding *finding,
 		       FILE *out);
-/* What a validated schedule takes for granted, and what to do about it: sentences, too. */
+/* What a validated schedule takes for granted: one more. */
 int order_put_assumption(const struct order_view *view, const struct order_finding *finding,
 			 const struct order_assumption *assumption, FILE *out);
+
+/* ---- order_advice.c ---- */
+
+/* What to do about it, as one sentence without its end. */
 int order_put_hint(const struct order_view *view, const struct order_finding *finding, FILE *out);
 /* One line on what a level claims. */
 const char *order_level_claim(enum order_level level);
@@ -70,6 +83,12 @@ void suppressions_free(struct suppressions *suppressions);
 /* Marks the rule that fits as used and returns its reason ("" when it has none), or NULL. */
 const char *suppressions_find(struct suppressions *suppressions, const struct order_view *view,
 			      const struct order_finding *finding);
+/*
+ * Marks the circles through a signal that others could give as well (COMM_POTENTIAL) as not told.
+ * They are true as far as they go, but in a program that hands a token round, as python3 does, they
+ * are everywhere and nobody ever meets one.
+ */
+void order_hide_signallers(struct order *order);
 /* Tells of rules that nothing fitted, on stderr. */
 void suppressions_tell_unused(const struct suppressions *suppressions);
 

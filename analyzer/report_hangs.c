@@ -126,7 +126,7 @@ int report_hangs(const struct report *report, FILE *out, size_t *nr)
 			err = tell_hang(report, &hangs[i], out);
 	if (*nr > TOLD_HANGS)
 		fprintf(out, " !  ... and %zu more.\n", *nr - TOLD_HANGS);
-	if (*nr && !err)
+	if (*nr && !err && !report->tell) /* who is told of every line has the deadlocks, too */
 		err = print_hint(report, out);
 	free(hangs);
 	return err;

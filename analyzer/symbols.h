@@ -26,8 +26,11 @@ struct frame {
 	bool inlined;	      /* inlined into the next frame */
 };
 
-/* NULL: out of memory. */
-struct symbols *symbols_new(void);
+/*
+ * With `others`, files that both know are read once, and what is found in one is known to both.
+ * NULL: out of memory.
+ */
+struct symbols *symbols_new(struct symbols *others);
 void symbols_free(struct symbols *s);
 
 /*
@@ -47,8 +50,8 @@ int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid);
 /*
  * The frames at ADDRESS, which is pc - load bias, the ELF virtual address in module ID, or the pc
  * for id 0. A return address is looked up one byte before, where the call is. Innermost first,
- * always at least one. The frames live until symbols_free() (until the next call if memory ran
- * out, which gives the bare module and offset).
+ * always at least one. The frames live until symbols_free(); those of code that no file holds, and
+ * the bare module and offset that are left when memory ran out, until the next call.
  */
 size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_return_address,
 		    const struct frame **frames);

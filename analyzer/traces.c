@@ -3,10 +3,12 @@
 #include "traces.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "live.h"
 #include "output.h"
 
 #define PROGRESS_AFTER_NS 500000000
@@ -57,11 +59,21 @@ void traces_progress_end(void)
 
 /* ---- reading ---- */
 
+/* A file of that name, or else the trace of the process with that number. */
+static int open_trace(struct reader **reader, const char *name, char *error, size_t error_size)
+{
+	char *live = access(name, F_OK) == 0 ? NULL : live_trace(name);
+	int err = reader_open(reader, live ? live : name, error, error_size);
+
+	free(live);
+	return err;
+}
+
 static int add_trace(struct model *model, const char *path)
 {
 	char error[512] = "";
 	struct reader *reader;
-	int err = reader_open(&reader, path, error, sizeof(error));
+	int err = open_trace(&reader, path, error, sizeof(error));
 
 	if (err) {
 		output_error("%s", error);

@@ -4,6 +4,7 @@
  *
  * Several traces (a process tree) become one model. One that cannot be read does not keep the
  * others from being told about: its error goes to stderr, and the others are there all the same.
+ * Where there is no file of a name that is the number of a recorded process, its trace is meant.
  */
 #ifndef ANALYZER_TRACES_H
 #define ANALYZER_TRACES_H

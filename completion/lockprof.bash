@@ -9,11 +9,11 @@ _lockprof()
 		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
 	done
 	if [[ -z $command ]]; then
-		COMPREPLY=($(compgen -W 'record report order confirm info dump help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order html export confirm info dump help --help --version' -- "$cur"))
 		return
 	fi
 	if [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'record report order confirm info dump' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order html export confirm info dump' -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -22,6 +22,10 @@ _lockprof()
 			sed -nE 's|^  -., --([a-z-]+=?).*|--\1|p; s|^      --([a-z-]+=?).*|--\1|p')
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+		return
+	fi
+	if [[ $command == export && $at -eq $((COMP_CWORD - 1)) ]]; then
+		COMPREPLY=($(compgen -W 'pprof perfetto speedscope folded sqlite openmetrics jsonl csv' -- "$cur"))
 		return
 	fi
 	if [[ $command == record || $command == confirm ]]; then

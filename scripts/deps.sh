@@ -7,9 +7,10 @@
 #                              where it cannot, prints the one command to run and exits 1
 #
 # Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl), apps (the
-# programs of make check-apps; installing them starts the servers that Debian starts). Something is
-# missing when its probe fails, whatever installed it, so other distributions pass too; the package
-# names are Debian's. Nothing but a POSIX shell may be assumed here.
+# programs of make check-apps; installing them starts the servers that Debian starts), consumers (the
+# tools of make check-consumers; likewise). Something is missing when its probe fails, whatever
+# installed it, so other distributions pass too; the package names are Debian's. Nothing but a POSIX
+# shell may be assumed here.
 set -u
 
 # group | Debian package | probe: a command, a file, or a header that the compiler must find
@@ -28,7 +29,11 @@ test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
 test|perl|cmd:prove
 test|python3|cmd:python3
 test|python3-junitparser|file:/usr/lib/python3/dist-packages/junitparser/__init__.py
+test|graphviz|cmd:dot
 ci|clang|cmd:clang
+ci|nodejs|cmd:node
+ci|npm|cmd:npm
+ci|chromium|cmd:chromium
 fuzz|afl++|cmd:afl-clang-fast
 apps|mariadb-server|cmd:mariadbd
 apps|memcached|cmd:memcached
@@ -49,6 +54,16 @@ apps|stress-ng|cmd:stress-ng
 apps|gdb|cmd:gdb
 apps|strace|cmd:strace
 apps|valgrind|cmd:valgrind
+consumers|golang-go|cmd:go
+consumers|golang-github-google-pprof-dev|file:/usr/share/gocode/src/github.com/google/pprof
+consumers|protobuf-compiler|cmd:protoc
+consumers|prometheus|cmd:promtool
+consumers|sqlite3|cmd:sqlite3
+consumers|jq|cmd:jq
+consumers|graphviz|cmd:dot
+consumers|chromium|cmd:chromium
+consumers|nodejs|cmd:node
+consumers|npm|cmd:npm
 apps|libpython3.11-testsuite|file:/usr/lib/python3.11/test/test_threading.py
 '
 
@@ -122,7 +137,7 @@ install)
 	fi
 	;;
 *)
-	echo "usage: deps.sh check|install build|test|ci|fuzz|apps ..." >&2
+	echo "usage: deps.sh check|install build|test|ci|fuzz|apps|consumers ..." >&2
 	exit 2
 	;;
 esac

@@ -31,8 +31,9 @@
 /* Where threads are delayed in this run. At `wanted`, with the lock held, they always are. */
 enum plan_delay {
 	PLAN_DELAY_WANTED, /* only there */
-	PLAN_DELAY_EARLY,  /* at the first call behind `held`, whichever it is, too */
-	PLAN_DELAY_FIRST,  /* `late` comes last: it waits in front of `held` for another one */
+	PLAN_DELAY_FEW,	  /* only there, and not those whose locks have to do with nobody's there */
+	PLAN_DELAY_EARLY, /* at the first call behind `held`, whichever it is, too */
+	PLAN_DELAY_FIRST, /* `late` comes last: it waits in front of `held` for another one */
 	PLAN_DELAYS,
 };
 

@@ -139,7 +139,7 @@ static int put_samples(const struct export *e, enum export_attribute attribute, 
 	int err;
 
 	by.attribute = attribute;
-	err = places ? export_samples(&by, places, &samples, &nr) : -ENOMEM;
+	err = places ? export_samples(&by, places, EXPORT_BY_LOCK, &samples, &nr) : -ENOMEM;
 	for (size_t i = 0; !err && i < nr; i++)
 		err = put_sample(e, places, &samples[i], type, thread);
 	free(samples);

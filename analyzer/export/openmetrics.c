@@ -3,53 +3,133 @@
  * openmetrics.c: counters and histograms of each class, as OpenMetrics 1.0 text
  *
  * For a textfile collector or a push gateway: series of a run can be compared with those of the run
- * before. Times are seconds, as that format's rules want it, and exact to the nanosecond.
+ * before. Times are seconds, as that format's rules want it, and exact to the nanosecond. Classes
+ * of one name and kind (static locks of two files) are one series, as series have no other name.
+ *
+ * The buckets' bounds are round and the same for all runs; the recording's own are neither. One of
+ * its buckets counts where its end lies, so a wait up to 6.25 % below a bound may count above it.
+ * Sum and count are exact.
  */
 #include "export.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Buckets of the histograms: 1 us to 10 s. */
 static const uint64_t bounds_ns[] = {
-	1000,	 2000,	   5000,     10000,     20000,	   50000,     100000,	  200000,
-	500000,	 1000000,  2000000,  5000000,   10000000,  20000000,  50000000,	  100000000,
+	1000,	   2000,      5000,	  10000,      20000,	  50000,       100000,	 200000,
+	500000,	   1000000,   2000000,	  5000000,    10000000,	  20000000,    50000000, 100000000,
 	200000000, 500000000, 1000000000, 2000000000, 5000000000, 10000000000,
 };
 #define NR_BOUNDS (sizeof(bounds_ns) / sizeof(bounds_ns[0]))
 
-static void put_value(FILE *out, const char *text)
-{
-	char escaped[EXPORT_NAME * 4];
+struct series {
+	char *labels; /* "{exe=...", not closed */
+	struct counters all;
+};
 
-	output_escape(escaped, sizeof(escaped), text);
+struct metrics {
+	FILE *out;
+	struct series *series;
+	size_t nr;
+};
+
+static int put_value(FILE *out, const char *text)
+{
+	char *escaped = export_escape(text);
+
+	if (!escaped)
+		return -ENOMEM;
 	for (const char *p = escaped; *p; p++) {
 		if (*p == '"' || *p == '\\')
 			fputc('\\', out);
 		fputc(*p, out);
 	}
+	free(escaped);
+	return 0;
 }
 
-static void put_labels(const struct export *e, const struct lock_class *class)
+static int make_labels(const struct export *e, const struct lock_class *class, char **labels)
 {
 	const struct model *model = e->report->model;
+	size_t size;
+	FILE *out = open_memstream(labels, &size);
+	int err;
 
-	fputs("{exe=\"", e->out);
-	put_value(e->out, model->nr_processes ? report_base_name(model->processes[0].exe) : "");
-	fputs("\",lock=\"", e->out);
-	put_value(e->out, class->label);
-	fprintf(e->out, "\",kind=\"%s\"", report_kind_name(class->kind));
+	if (!out)
+		return -ENOMEM;
+	fputs("{exe=\"", out);
+	err = put_value(out, model->nr_processes ? report_base_name(model->processes[0].exe) : "");
+	fputs("\",lock=\"", out);
+	if (!err)
+		err = put_value(out, class->label);
+	fprintf(out, "\",kind=\"%s\"", report_kind_name(class->kind));
+	return fclose(out) != 0 || err ? -ENOMEM : 0;
+}
+
+static bool is_told(const struct lock *lock)
+{
+	return report_lock_contends(lock) && (lock->all.acquired || lock->all.wait_ns);
+}
+
+static int compare_series(const void *a, const void *b)
+{
+	return strcmp(((const struct series *)a)->labels, ((const struct series *)b)->labels);
+}
+
+/* Makes one of those with the same labels. */
+static int merge_series(struct metrics *metrics)
+{
+	size_t nr = 0;
+	int err = 0;
+
+	if (metrics->nr)
+		qsort(metrics->series, metrics->nr, sizeof(*metrics->series), compare_series);
+	for (size_t i = 0; i < metrics->nr; i++) {
+		struct series *series = &metrics->series[i];
+
+		if (!nr || compare_series(&metrics->series[nr - 1], series) != 0) {
+			metrics->series[nr++] = *series;
+			continue;
+		}
+		if (!err)
+			err = counters_add(&metrics->series[nr - 1].all, &series->all);
+		counters_fini(&series->all);
+		free(series->labels);
+	}
+	metrics->nr = nr;
+	return err;
+}
+
+/* One for each class; of a class's locks only those that count: semaphores may be both. */
+static int make_series(struct metrics *metrics, const struct export *e)
+{
+	const struct model *model = e->report->model;
+	struct series **of = calloc(model->nr_classes + 1, sizeof(struct series *));
+	int err = of ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < model->nr_locks; i++) {
+		const struct lock *lock = &model->locks[i];
+		struct series **series = &of[lock->class];
+
+		if (!is_told(lock))
+			continue;
+		if (!*series) {
+			*series = &metrics->series[metrics->nr++];
+			err = make_labels(e, &model->classes[lock->class], &(*series)->labels);
+		}
+		if (!err)
+			err = counters_add(&(*series)->all, &lock->all);
+	}
+	free(of);
+	return err ? err : merge_series(metrics);
 }
 
 static void put_seconds(FILE *out, uint64_t ns)
 {
 	fprintf(out, " %" PRIu64 ".%09" PRIu64 "\n", ns / 1000000000, ns % 1000000000);
-}
-
-static bool is_told(const struct lock_class *class)
-{
-	return (class->kind == TRACE_KIND_MUTEX || class->kind == TRACE_KIND_RWLOCK ||
-		class->kind == TRACE_KIND_SPIN || class->kind == TRACE_KIND_SEM) &&
-	       (class->all.acquired || class->all.wait_ns);
 }
 
 struct family {
@@ -85,69 +165,80 @@ static const struct family families[] = {
 	{ "lockprof_hold_seconds", "Time that locks of the class were held.", hold_ns, true },
 };
 
-static void put_family(const struct export *e, const struct family *family)
+static void put_family(const struct metrics *metrics, const struct family *family)
 {
-	const struct model *model = e->report->model;
-
-	fprintf(e->out, "# TYPE %s counter\n", family->name);
+	fprintf(metrics->out, "# TYPE %s counter\n", family->name);
 	if (family->is_time)
-		fprintf(e->out, "# UNIT %s seconds\n", family->name);
-	fprintf(e->out, "# HELP %s %s\n", family->name, family->help);
-	for (size_t i = 0; i < model->nr_classes; i++) {
-		if (!is_told(&model->classes[i]))
-			continue;
-		fprintf(e->out, "%s_total", family->name);
-		put_labels(e, &model->classes[i]);
-		fputc('}', e->out);
+		fprintf(metrics->out, "# UNIT %s seconds\n", family->name);
+	fprintf(metrics->out, "# HELP %s %s\n", family->name, family->help);
+	for (size_t i = 0; i < metrics->nr; i++) {
+		const struct series *series = &metrics->series[i];
+
+		fprintf(metrics->out, "%s_total%s}", family->name, series->labels);
 		if (family->is_time)
-			put_seconds(e->out, family->value(&model->classes[i].all));
+			put_seconds(metrics->out, family->value(&series->all));
 		else
-			fprintf(e->out, " %" PRIu64 "\n", family->value(&model->classes[i].all));
+			fprintf(metrics->out, " %" PRIu64 "\n", family->value(&series->all));
 	}
 }
 
-/* A bucket of ours counts where it ends; +Inf has all of them. */
-static void put_waits(const struct export *e, const struct lock_class *class)
+static void put_bucket(FILE *out, const struct series *series, const char *bound, uint64_t count)
 {
-	const struct histogram *h = class->all.wait;
+	fprintf(out, "lockprof_wait_seconds_bucket%s,le=\"%s\"} %" PRIu64 "\n", series->labels,
+		bound, count);
+}
+
+static void put_waits(FILE *out, const struct series *series)
+{
+	const struct histogram *h = series->all.wait;
 	uint64_t below = 0, low_ns, high_ns, count = 0;
 	size_t at = 0;
 	bool has = histogram_next(h, &at, &low_ns, &high_ns, &count);
 
 	for (size_t i = 0; i < NR_BOUNDS; i++) {
-		while (has && high_ns <= bounds_ns[i]) {
+		char bound[32];
+
+		for (; has && high_ns <= bounds_ns[i];
+		     has = histogram_next(h, &at, &low_ns, &high_ns, &count))
 			below += count;
-			has = histogram_next(h, &at, &low_ns, &high_ns, &count);
-		}
-		fputs("lockprof_wait_seconds_bucket", e->out);
-		put_labels(e, class);
-		fprintf(e->out, ",le=\"%g\"} %" PRIu64 "\n", (double)bounds_ns[i] / 1e9, below);
+		snprintf(bound, sizeof(bound), "%g", (double)bounds_ns[i] / 1e9);
+		put_bucket(out, series, bound, below);
 	}
-	fputs("lockprof_wait_seconds_bucket", e->out);
-	put_labels(e, class);
-	fprintf(e->out, ",le=\"+Inf\"} %" PRIu64 "\n", histogram_count(h));
-	fputs("lockprof_wait_seconds_sum", e->out);
-	put_labels(e, class);
-	fputc('}', e->out);
-	put_seconds(e->out, class->all.wait_ns);
-	fputs("lockprof_wait_seconds_count", e->out);
-	put_labels(e, class);
-	fprintf(e->out, "} %" PRIu64 "\n", histogram_count(h));
+	put_bucket(out, series, "+Inf", histogram_count(h));
+	fprintf(out, "lockprof_wait_seconds_sum%s}", series->labels);
+	put_seconds(out, series->all.wait_ns);
+	fprintf(out, "lockprof_wait_seconds_count%s} %" PRIu64 "\n", series->labels,
+		histogram_count(h));
+}
+
+static void put_metrics(const struct metrics *metrics)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		put_family(metrics, &families[i]);
+	fputs("# TYPE lockprof_wait_seconds histogram\n"
+	      "# UNIT lockprof_wait_seconds seconds\n"
+	      "# HELP lockprof_wait_seconds Waits for locks of the class.\n",
+	      metrics->out);
+	for (size_t i = 0; i < metrics->nr; i++)
+		put_waits(metrics->out, &metrics->series[i]);
+	fputs("# EOF\n", metrics->out);
 }
 
 int export_openmetrics(const struct export *e)
 {
-	const struct model *model = e->report->model;
+	struct metrics metrics = { .out = e->out };
+	int err;
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		put_family(e, &families[i]);
-	fputs("# TYPE lockprof_wait_seconds histogram\n"
-	      "# UNIT lockprof_wait_seconds seconds\n"
-	      "# HELP lockprof_wait_seconds Waits for locks of the class.\n",
-	      e->out);
-	for (size_t i = 0; i < model->nr_classes; i++)
-		if (is_told(&model->classes[i]))
-			put_waits(e, &model->classes[i]);
-	fputs("# EOF\n", e->out);
-	return 0;
+	metrics.series = calloc(e->report->model->nr_classes + 1, sizeof(*metrics.series));
+	if (!metrics.series)
+		return -ENOMEM;
+	err = make_series(&metrics, e);
+	if (!err)
+		put_metrics(&metrics);
+	for (size_t i = 0; i < metrics.nr; i++) {
+		counters_fini(&metrics.series[i].all);
+		free(metrics.series[i].labels);
+	}
+	free(metrics.series);
+	return err;
 }

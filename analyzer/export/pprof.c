@@ -17,14 +17,30 @@
 #include "protobuf.h"
 
 /* Fields of the messages, by the names of profile.proto. */
-enum { PROFILE_SAMPLE_TYPE = 1, PROFILE_SAMPLE = 2, PROFILE_MAPPING = 3, PROFILE_LOCATION = 4,
-       PROFILE_FUNCTION = 5, PROFILE_STRING = 6, PROFILE_TIME = 9, PROFILE_DURATION = 10,
-       PROFILE_PERIOD_TYPE = 11, PROFILE_PERIOD = 12, PROFILE_COMMENT = 13, PROFILE_DEFAULT = 14 };
+enum {
+	PROFILE_SAMPLE_TYPE = 1,
+	PROFILE_SAMPLE = 2,
+	PROFILE_MAPPING = 3,
+	PROFILE_LOCATION = 4,
+	PROFILE_FUNCTION = 5,
+	PROFILE_STRING = 6,
+	PROFILE_TIME = 9,
+	PROFILE_DURATION = 10,
+	PROFILE_PERIOD_TYPE = 11,
+	PROFILE_PERIOD = 12,
+	PROFILE_COMMENT = 13,
+	PROFILE_DEFAULT = 14
+};
 enum { TYPE_TYPE = 1, TYPE_UNIT = 2 };
 enum { SAMPLE_LOCATION = 1, SAMPLE_VALUE = 2, SAMPLE_LABEL = 3 };
 enum { LABEL_KEY = 1, LABEL_STRING = 2 };
-enum { MAPPING_ID = 1, MAPPING_FILE = 5, MAPPING_HAS_FUNCTIONS = 7, MAPPING_HAS_FILES = 8,
-       MAPPING_HAS_LINES = 9 };
+enum {
+	MAPPING_ID = 1,
+	MAPPING_FILE = 5,
+	MAPPING_HAS_FUNCTIONS = 7,
+	MAPPING_HAS_FILES = 8,
+	MAPPING_HAS_LINES = 9
+};
 enum { LOCATION_ID = 1, LOCATION_MAPPING = 2, LOCATION_LINE = 4 };
 enum { LINE_FUNCTION = 1, LINE_LINE = 2 };
 enum { FUNCTION_ID = 1, FUNCTION_NAME = 2, FUNCTION_SYSTEM_NAME = 3, FUNCTION_FILE = 4 };
@@ -35,16 +51,22 @@ struct pprof {
 	struct message profile, inner, innermost;
 	struct message strings; /* the string table so far */
 	uint64_t nr_strings;
-	uint64_t key_lock, key_thread;	       /* of these, those that samples name */
+	uint64_t key_lock, key_thread;		/* of these, those that samples name */
 	uint64_t *class_string, *thread_string; /* by index */
 	/* Locations from 1: frames, then classes, then notes. */
 	uint64_t first_class, first_note;
 };
 
-/* The number of a string, which is not looked for among the others. */
+/* The number of a string, which is not looked for among the others. pprof prints it as it is. */
 static uint64_t string(struct pprof *p, const char *text)
 {
-	message_string(&p->strings, PROFILE_STRING, text);
+	char *escaped = export_escape(text);
+
+	if (escaped)
+		message_string(&p->strings, PROFILE_STRING, escaped);
+	else
+		p->strings.err = -ENOMEM;
+	free(escaped);
 	return p->nr_strings++;
 }
 
@@ -119,7 +141,8 @@ static int put_names(struct pprof *p)
 
 static void put_locations(struct pprof *p)
 {
-	size_t nr_frames = places_nr_frames(p->places), nr_classes = p->e->report->model->nr_classes;
+	size_t nr_frames = places_nr_frames(p->places),
+	       nr_classes = p->e->report->model->nr_classes;
 	char buf[EXPORT_NAME];
 
 	p->first_class = nr_frames + 1;
@@ -162,15 +185,16 @@ static void put_run(struct pprof *p)
 	message_uint(&p->profile, PROFILE_PERIOD, 1);
 	message_uint(&p->profile, PROFILE_DEFAULT, string(p, "delay"));
 	message_uint(&p->profile, PROFILE_COMMENT,
-		     string(p, p->e->attribute == EXPORT_WAITER ? "stacks of those that waited"
-								: "stacks of those that held the lock"));
+		     string(p, p->e->attribute == EXPORT_WAITER
+				       ? "stacks of those that waited"
+				       : "stacks of those that held the lock"));
 }
 
 static int make(struct pprof *p)
 {
 	struct export_sample *samples = NULL;
 	size_t nr = 0;
-	int err = export_samples(p->e, p->places, &samples, &nr);
+	int err = export_samples(p->e, p->places, EXPORT_BY_THREAD, &samples, &nr);
 
 	string(p, "");
 	if (!err)
@@ -191,15 +215,23 @@ static int make(struct pprof *p)
 
 static int put_gzip(const struct pprof *p)
 {
-	gzFile gz = gzdopen(dup(fileno(p->e->out)), "wb");
-	bool is_written;
+	const struct message *parts[] = { &p->profile, &p->strings };
+	int fd = dup(fileno(p->e->out));
+	gzFile gz = fd < 0 ? NULL : gzdopen(fd, "wb");
+	bool is_written = true;
 
-	if (!gz)
+	if (!gz) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
-	is_written = gzwrite(gz, p->profile.bytes, (unsigned int)p->profile.nr) ==
-			     (int)p->profile.nr &&
-		     gzwrite(gz, p->strings.bytes, (unsigned int)p->strings.nr) == (int)p->strings.nr;
-	return gzclose(gz) == Z_OK && is_written ? 0 : -EIO;
+	}
+	errno = 0;
+	for (size_t i = 0; i < 2; i++)
+		if (parts[i]->nr && !gzfwrite(parts[i]->bytes, parts[i]->nr, 1, gz))
+			is_written = false;
+	if (gzclose(gz) == Z_OK && is_written)
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 int export_pprof(const struct export *e)

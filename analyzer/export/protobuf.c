@@ -3,11 +3,14 @@
 #include "protobuf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../trace/varint.h"
 #include "../utf8.h"
+
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 enum wire { VARINT = 0, FIXED64 = 1, LENGTH = 2 };
 #define VARINT_BYTES 10
@@ -77,31 +80,49 @@ void message_fixed64(struct message *m, unsigned int field, uint64_t value)
 	put_raw(m, bytes, sizeof(bytes));
 }
 
-void message_bytes(struct message *m, unsigned int field, const void *bytes, size_t nr)
+void message_length(struct message *m, unsigned int field, size_t nr)
 {
 	put_key(m, field, LENGTH);
 	put_varint(m, nr);
+}
+
+void message_bytes(struct message *m, unsigned int field, const void *bytes, size_t nr)
+{
+	message_length(m, field, nr);
 	put_raw(m, bytes, nr);
+}
+
+/* Bytes of the character at `text`, or 1 with *is_bad. */
+static size_t next_length(const char *text, size_t left, bool *is_bad)
+{
+	uint32_t code;
+	size_t length = utf8_decode(text, left, &code);
+
+	*is_bad = !length;
+	return length ? length : 1;
 }
 
 void message_string(struct message *m, unsigned int field, const char *text)
 {
-	struct message valid = { .bytes = NULL };
-	size_t left = strlen(text);
+	size_t size = strlen(text), nr = 0, length;
+	bool is_bad;
 
-	while (left > 0) {
-		uint32_t code;
-		size_t length = utf8_decode(text, left, &code);
-
-		if (length)
-			put_raw(&valid, text, length);
-		else
-			put_raw(&valid, "\xef\xbf\xbd", 3);
-		text += length ? length : 1;
-		left -= length ? length : 1;
+	for (size_t i = 0; i < size; i += length) {
+		length = next_length(text + i, size - i, &is_bad);
+		nr += is_bad ? sizeof(replacement) - 1 : length;
 	}
-	message_put(m, field, &valid);
-	message_fini(&valid);
+	message_length(m, field, nr);
+	if (nr == size) {
+		put_raw(m, text, size);
+		return;
+	}
+	for (size_t i = 0; i < size; i += length) {
+		length = next_length(text + i, size - i, &is_bad);
+		if (is_bad)
+			put_raw(m, replacement, sizeof(replacement) - 1);
+		else
+			put_raw(m, text + i, length);
+	}
 }
 
 void message_put(struct message *m, unsigned int field, struct message *inner)
@@ -110,11 +131,6 @@ void message_put(struct message *m, unsigned int field, struct message *inner)
 		m->err = inner->err;
 	message_bytes(m, field, inner->bytes, inner->nr);
 	inner->nr = 0;
-}
-
-void message_clear(struct message *m)
-{
-	m->nr = 0;
 }
 
 void message_fini(struct message *m)

@@ -24,9 +24,10 @@ void message_fixed64(struct message *m, unsigned int field, uint64_t value);
 void message_bytes(struct message *m, unsigned int field, const void *bytes, size_t nr);
 /* Bytes that are not UTF-8 are written as U+FFFD: strings of protobuf must be. */
 void message_string(struct message *m, unsigned int field, const char *text);
+/* Only what stands before `nr` bytes that are written elsewhere. */
+void message_length(struct message *m, unsigned int field, size_t nr);
 /* Puts `inner` into m and empties it, keeping its memory for the next. */
 void message_put(struct message *m, unsigned int field, struct message *inner);
-void message_clear(struct message *m);
 void message_fini(struct message *m);
 
 #endif

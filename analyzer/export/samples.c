@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "../utf8.h"
 
 struct gather {
 	const struct export *e;
@@ -17,6 +20,7 @@ struct gather {
 	struct export_sample *samples;
 	size_t nr, capacity;
 	uint64_t *waits, *wait_ns; /* by lock: gathered so far */
+	bool *has_stacks;	   /* by lock: its waits were recorded one by one */
 	int err;
 };
 
@@ -48,8 +52,11 @@ static void add_note(struct gather *g, uint32_t lock, enum export_note note, uin
 		     uint64_t wait_ns)
 {
 	if (waits || wait_ns)
-		add(g, &(struct export_sample){ .lock = lock, .thread = UINT32_MAX, .note = note,
-						.waits = waits, .wait_ns = wait_ns });
+		add(g, &(struct export_sample){ .lock = lock,
+						.thread = UINT32_MAX,
+						.note = note,
+						.waits = waits,
+						.wait_ns = wait_ns });
 }
 
 static bool contends(const struct gather *g, uint32_t lock)
@@ -97,12 +104,14 @@ static void gather_waits(struct gather *g)
 {
 	const struct model *model = g->e->report->model;
 
-	for (size_t i = 0; i < model->nr_wait_stacks && !g->err; i++)
+	for (size_t i = 0; i < model->nr_wait_stacks && !g->err; i++) {
+		g->has_stacks[model->wait_stacks[i].lock] = true;
 		if (contends(g, model->wait_stacks[i].lock))
 			add_wait(g, &model->wait_stacks[i]);
+	}
+	/* Of waits partly recorded as statistics, sites cannot tell which part. */
 	for (size_t i = 0; i < model->nr_sites && !g->err; i++)
-		if (contends(g, model->sites[i].lock) && model->locks[model->sites[i].lock].folded_wait_ns ==
-								 model->locks[model->sites[i].lock].all.wait_ns)
+		if (contends(g, model->sites[i].lock) && !g->has_stacks[model->sites[i].lock])
 			add_site(g, &model->sites[i]);
 	for (uint32_t i = 0; i < model->nr_locks && !g->err; i++)
 		if (contends(g, i))
@@ -119,7 +128,8 @@ static void add_blames(struct gather *g, struct report_part *parts, size_t nr, u
 
 	report_adopt_releases(parts, nr);
 	for (size_t i = 0; i < nr && !g->err; i++)
-		add(g, &(struct export_sample){ .lock = lock, .thread = parts[i].thread,
+		add(g, &(struct export_sample){ .lock = lock,
+						.thread = parts[i].thread,
 						.stack = places_part(g->places, &parts[i], &end),
 						.waits = parts[i].waits,
 						.wait_ns = parts[i].wait_ns });
@@ -150,20 +160,130 @@ static void gather_blames(struct gather *g)
 
 		if (!contends(g, i))
 			continue;
-		add_note(g, i, EXPORT_NOTE_NOBODY, 0, rest(rest(lock->all.wait_ns, lock->folded_wait_ns), g->wait_ns[i]));
+		add_note(g, i, EXPORT_NOTE_NOBODY, 0,
+			 rest(rest(lock->all.wait_ns, lock->folded_wait_ns), g->wait_ns[i]));
 		add_note(g, i, EXPORT_NOTE_FOLDED, 0, rest(lock->all.wait_ns, g->wait_ns[i]));
 	}
 }
 
-int export_samples(const struct export *e, struct places *places, struct export_sample **samples,
-		   size_t *nr)
+/* ---- alike ones added up ---- */
+
+static int compare_names(const void *a, const void *b, void *model)
+{
+	const struct thread *threads = ((const struct model *)model)->threads;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	int order = strcmp(threads[x].name, threads[y].name);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+/* By thread: the first one of the same name. To be freed; NULL: out of memory. */
+static uint32_t *find_namesakes(const struct model *model)
+{
+	uint32_t *sorted = calloc(model->nr_threads + 1, sizeof(*sorted));
+	uint32_t *first = calloc(model->nr_threads + 1, sizeof(*first));
+
+	if (!sorted || !first) {
+		free(sorted);
+		free(first);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < model->nr_threads; i++)
+		sorted[i] = i;
+	qsort_r(sorted, model->nr_threads, sizeof(*sorted), compare_names, (void *)model);
+	for (size_t i = 0; i < model->nr_threads; i++) {
+		bool is_same = i && strcmp(model->threads[sorted[i]].name,
+					   model->threads[sorted[i - 1]].name) == 0;
+
+		first[sorted[i]] = is_same ? first[sorted[i - 1]] : sorted[i];
+	}
+	free(sorted);
+	return first;
+}
+
+/* Makes equal in `samples` what the grain does not tell apart. */
+static int coarsen(struct gather *g, enum export_grain grain)
+{
+	const struct model *model = g->e->report->model;
+	uint32_t *namesakes = find_namesakes(model);
+	uint32_t *first = malloc((model->nr_classes + 1) * sizeof(*first));
+
+	if (!namesakes || !first) {
+		free(namesakes);
+		free(first);
+		return -ENOMEM;
+	}
+	memset(first, 0xff, (model->nr_classes + 1) * sizeof(*first));
+	for (size_t i = 0; i < g->nr && grain != EXPORT_BY_LOCK; i++) {
+		struct export_sample *sample = &g->samples[i];
+		uint32_t *lock = &first[model->locks[sample->lock].class];
+
+		if (*lock == UINT32_MAX)
+			*lock = sample->lock;
+		sample->lock = *lock;
+		if (grain == EXPORT_BY_CLASS)
+			sample->thread = UINT32_MAX;
+		else if (sample->thread < model->nr_threads)
+			sample->thread = namesakes[sample->thread];
+	}
+	free(namesakes);
+	free(first);
+	return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct export_sample *x = a, *y = b;
+
+	if (x->lock != y->lock)
+		return x->lock < y->lock ? -1 : 1;
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	return (x->note > y->note) - (x->note < y->note);
+}
+
+static int compare_weights(const void *a, const void *b)
+{
+	const struct export_sample *x = a, *y = b;
+
+	if (x->lock != y->lock)
+		return x->lock < y->lock ? -1 : 1;
+	if (x->wait_ns != y->wait_ns)
+		return x->wait_ns > y->wait_ns ? -1 : 1;
+	return compare_keys(a, b);
+}
+
+static void add_up(struct gather *g)
+{
+	size_t nr = 0;
+
+	if (!g->nr)
+		return;
+	qsort(g->samples, g->nr, sizeof(*g->samples), compare_keys);
+	for (size_t i = 1; i < g->nr; i++) {
+		if (compare_keys(&g->samples[nr], &g->samples[i]) == 0) {
+			g->samples[nr].waits += g->samples[i].waits;
+			g->samples[nr].wait_ns += g->samples[i].wait_ns;
+		} else {
+			g->samples[++nr] = g->samples[i];
+		}
+	}
+	g->nr = nr + 1;
+	qsort(g->samples, g->nr, sizeof(*g->samples), compare_weights);
+}
+
+int export_samples(const struct export *e, struct places *places, enum export_grain grain,
+		   struct export_sample **samples, size_t *nr)
 {
 	size_t nr_locks = e->report->model->nr_locks;
 	struct gather g = { .e = e, .places = places };
 
 	g.waits = calloc(nr_locks + 1, sizeof(*g.waits));
 	g.wait_ns = calloc(nr_locks + 1, sizeof(*g.wait_ns));
-	if (!g.waits || !g.wait_ns)
+	g.has_stacks = calloc(nr_locks + 1, sizeof(*g.has_stacks));
+	if (!g.waits || !g.wait_ns || !g.has_stacks)
 		g.err = -ENOMEM;
 	else if (e->attribute == EXPORT_WAITER)
 		gather_waits(&g);
@@ -171,13 +291,29 @@ int export_samples(const struct export *e, struct places *places, struct export_
 		gather_blames(&g);
 	free(g.waits);
 	free(g.wait_ns);
+	free(g.has_stacks);
+	if (!g.err)
+		g.err = coarsen(&g, grain);
 	if (g.err) {
 		free(g.samples);
 		return g.err;
 	}
+	add_up(&g);
 	*samples = g.samples;
 	*nr = g.nr;
 	return 0;
+}
+
+uint32_t export_stack(struct places *places, const struct model *model, const struct interval *i)
+{
+	const struct process *process = model->threads[i->thread].process;
+	const struct trace_node *node = reader_node(process->reader, i->node);
+	struct report_part part = { 0 };
+
+	if (!node && !i->stack)
+		return 0;
+	report_node_place(process, i->node, node ? node->site : 0, &part);
+	return places_stack(places, process, i->stack ? i->stack : part.stack, part.site);
 }
 
 /* ---- names ---- */
@@ -203,4 +339,33 @@ const char *export_thread_name(const struct export *e, uint32_t thread)
 	const struct model *model = e->report->model;
 
 	return thread < model->nr_threads ? model->threads[thread].name : "";
+}
+
+char *export_escape(const char *text)
+{
+	size_t size = output_escape(NULL, 0, text) + 1;
+	char *escaped = malloc(size);
+
+	if (escaped)
+		output_escape(escaped, size, text);
+	return escaped;
+}
+
+char *export_utf8(const char *text)
+{
+	size_t left = strlen(text), nr = 0;
+	char *valid = malloc(3 * left + 1);
+
+	while (valid && left > 0) {
+		uint32_t code;
+		size_t length = utf8_decode(text, left, &code), step = length ? length : 1;
+
+		memcpy(valid + nr, length ? text : "\xef\xbf\xbd", length ? length : 3);
+		nr += length ? length : 3;
+		text += step;
+		left -= step;
+	}
+	if (valid)
+		valid[nr] = '\0';
+	return valid;
 }

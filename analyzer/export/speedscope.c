@@ -119,8 +119,9 @@ static int put(struct speedscope *s)
 	json_uint(&s->json, "activeProfileIndex", 0);
 	put_frames(s);
 	json_array_begin(&s->json, "profiles");
-	put_profile(s, s->e->attribute == EXPORT_WAITER ? "waiting, all locks"
-							: "held while others waited, all locks",
+	put_profile(s,
+		    s->e->attribute == EXPORT_WAITER ? "waiting, all locks"
+						     : "held while others waited, all locks",
 		    UINT32_MAX);
 	for (uint32_t i = 0; i < model->nr_classes; i++)
 		put_profile(s, model->classes[i].label, i);
@@ -133,7 +134,8 @@ int export_speedscope(const struct export *e)
 {
 	struct speedscope s = { .e = e, .places = places_new(e->report) };
 	struct export_sample *samples = NULL;
-	int err = s.places ? export_samples(e, s.places, &samples, &s.nr) : -ENOMEM;
+	int err =
+		s.places ? export_samples(e, s.places, EXPORT_BY_CLASS, &samples, &s.nr) : -ENOMEM;
 
 	s.samples = samples;
 	if (!err) {

@@ -2,8 +2,8 @@
 /*
  * sqlite.c: everything as tables; docs/sqlite.md describes the schema and has useful queries
  *
- * Ids are row numbers from 1 in each table. Times are integral ns. The file is made beside its name
- * and renamed when it is whole; indices come last, which is much faster.
+ * Ids are row numbers from 1 in each table. Times are integral ns. Indices come last, which is much
+ * faster; so is no journal, as nobody sees the file before it is whole.
  */
 #include "export.h"
 
@@ -11,9 +11,6 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "../intervals.h"
 
 static const char schema[] =
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value);"
@@ -38,7 +35,7 @@ static const char schema[] =
 	" wait_ns INTEGER);"
 	"CREATE TABLE blocking(lock INTEGER, waiter INTEGER, holder INTEGER, wait_ns INTEGER);"
 	"CREATE TABLE interval(kind TEXT, thread INTEGER, lock INTEGER, begin_ns INTEGER,"
-	" length_ns INTEGER, shared INTEGER);";
+	" length_ns INTEGER, shared INTEGER, stack INTEGER);";
 
 static const char views[] =
 	"CREATE VIEW classes AS SELECT class.name, class.kind, count(*) AS locks,"
@@ -100,22 +97,45 @@ static void put_uint(struct database *d, uint64_t value)
 					  value > INT64_MAX ? INT64_MAX : (int64_t)value));
 }
 
-static void put_text(struct database *d, const char *text)
+static void put_null(struct database *d)
 {
 	if (!d->err)
-		see(d, text ? sqlite3_bind_text(d->row, ++d->column, text, -1, SQLITE_TRANSIENT)
-			    : sqlite3_bind_null(d->row, ++d->column));
+		see(d, sqlite3_bind_null(d->row, ++d->column));
+}
+
+/* A text from the recorded program, whose bytes may be anything. NULL: not known. */
+static void put_text(struct database *d, const char *text)
+{
+	char *valid = text ? export_utf8(text) : NULL;
+
+	if (!valid && text && !d->err)
+		d->err = SQLITE_NOMEM;
+	if (!valid)
+		put_null(d);
+	else if (!d->err)
+		see(d, sqlite3_bind_text(d->row, ++d->column, valid, -1, SQLITE_TRANSIENT));
+	free(valid);
+}
+
+static void put_word(struct database *d, const char *text)
+{
+	if (!d->err)
+		see(d, sqlite3_bind_text(d->row, ++d->column, text, -1, SQLITE_STATIC));
 }
 
 /* An index of the model as an id; what is not known as NULL. */
 static void put_id(struct database *d, uint32_t index, size_t nr)
 {
-	if (d->err)
-		return;
 	if (index < nr)
 		put_uint(d, (uint64_t)index + 1);
 	else
-		see(d, sqlite3_bind_null(d->row, ++d->column));
+		put_null(d);
+}
+
+/* Stack 0 is the unknown one. */
+static void put_stack(struct database *d, uint32_t stack)
+{
+	put_id(d, stack ? stack - 1 : UINT32_MAX, UINT32_MAX);
 }
 
 static void end_row(struct database *d)
@@ -254,13 +274,13 @@ static void put_samples(struct database *d, struct places *places, enum export_a
 	size_t nr = 0;
 
 	by.attribute = attribute;
-	if (!d->err && export_samples(&by, places, &samples, &nr) < 0)
+	if (!d->err && export_samples(&by, places, EXPORT_BY_LOCK, &samples, &nr) < 0)
 		d->err = SQLITE_NOMEM;
 	begin_table(d, insert);
 	for (size_t i = 0; i < nr; i++) {
 		put_id(d, samples[i].lock, d->model->nr_locks);
 		put_id(d, samples[i].thread, d->model->nr_threads);
-		put_uint(d, samples[i].stack);
+		put_stack(d, samples[i].stack);
 		put_text(d, samples[i].note ? export_note_words[samples[i].note] : NULL);
 		put_uint(d, samples[i].waits);
 		put_uint(d, samples[i].wait_ns);
@@ -310,7 +330,7 @@ static void put_frames(struct database *d, const struct places *places)
 		const uint32_t *frames = places_frames_of(places, i, &nr);
 
 		for (size_t k = 0; k < nr; k++) {
-			put_uint(d, i);
+			put_stack(d, (uint32_t)i);
 			put_uint(d, k);
 			put_uint(d, (uint64_t)frames[k] + 1);
 			end_row(d);
@@ -319,32 +339,34 @@ static void put_frames(struct database *d, const struct places *places)
 	end_table(d);
 }
 
-static void put_list(struct database *d, const struct interval_list *list)
+static void put_list(struct database *d, struct places *places, const struct interval_list *list)
 {
-	static const char *const kinds[] = { "wait", "gave up", "never ended", "condition", "barrier",
-					     "once", "futex", "join", "hold" };
+	static const char *const kinds[] = { "wait",	  "gave up", "never ended",
+					     "condition", "barrier", "once",
+					     "futex",	  "join",    "hold" };
 
 	for (size_t i = 0; i < list->nr && !d->err; i++) {
-		put_text(d, kinds[list->at[i].kind]);
+		put_word(d, kinds[list->at[i].kind]);
 		put_id(d, list->at[i].thread, d->model->nr_threads);
 		put_id(d, list->at[i].lock, d->model->nr_locks);
 		put_uint(d, list->at[i].begin_ns);
 		put_uint(d, list->at[i].length_ns);
 		put_uint(d, list->at[i].is_shared);
+		put_stack(d, export_stack(places, d->model, &list->at[i]));
 		end_row(d);
 	}
 }
 
-static void put_intervals(struct database *d)
+static void put_intervals(struct database *d, struct places *places)
 {
 	struct intervals all = { .nr_recorded = 0 };
 	uint64_t *begin_ns = intervals_begins(d->model);
 
 	if (!begin_ns || intervals_read(&all, d->model, begin_ns, UINT64_MAX) < 0)
 		see(d, SQLITE_NOMEM);
-	begin_table(d, "INSERT INTO interval VALUES(?,?,?,?,?,?)");
-	put_list(d, &all.holds);
-	put_list(d, &all.waits);
+	begin_table(d, "INSERT INTO interval VALUES(?,?,?,?,?,?,?)");
+	put_list(d, places, &all.holds);
+	put_list(d, places, &all.waits);
 	end_table(d);
 	intervals_fini(&all);
 	free(begin_ns);
@@ -352,7 +374,8 @@ static void put_intervals(struct database *d)
 
 static void fill(struct database *d, struct places *places)
 {
-	run(d, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN");
+	run(d, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
+	       "PRAGMA cache_size=-65536; BEGIN");
 	run(d, schema);
 	put_meta(d);
 	put_processes(d);
@@ -362,8 +385,8 @@ static void fill(struct database *d, struct places *places)
 	put_samples(d, places, EXPORT_WAITER, "INSERT INTO wait VALUES(?,?,?,?,?,?)");
 	put_samples(d, places, EXPORT_HOLDER, "INSERT INTO blame VALUES(?,?,?,?,?,?)");
 	put_blockings(d);
+	put_intervals(d, places);
 	put_frames(d, places);
-	put_intervals(d);
 	run(d, views);
 	run(d, "COMMIT");
 }
@@ -386,39 +409,16 @@ static int errno_of(int err)
 	}
 }
 
-static int make(const struct export *e, const char *path)
+int export_sqlite(const struct export *e)
 {
 	struct database d = { .e = e, .model = e->report->model };
 	struct places *places = places_new(e->report);
 
 	if (!places)
 		return -ENOMEM;
-	see(&d, sqlite3_open_v2(path, &d.db, SQLITE_OPEN_READWRITE, NULL));
+	see(&d, sqlite3_open_v2(e->path, &d.db, SQLITE_OPEN_READWRITE, NULL));
 	fill(&d, places);
 	see(&d, sqlite3_close(d.db));
 	places_free(places);
 	return errno_of(d.err);
-}
-
-int export_sqlite(const struct export *e)
-{
-	char *part;
-	int err, fd;
-
-	if (asprintf(&part, "%s.XXXXXX", e->path) < 0)
-		return -ENOMEM;
-	fd = mkstemp(part);
-	if (fd < 0) {
-		err = -errno;
-		free(part);
-		return err;
-	}
-	close(fd);
-	err = make(e, part);
-	if (!err && rename(part, e->path) != 0)
-		err = -errno;
-	if (err)
-		unlink(part);
-	free(part);
-	return err;
 }

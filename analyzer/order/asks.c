@@ -4,9 +4,12 @@
  *
  * A lock counts as held from its acquisition to its release. Besides:
  *
- *	A thread that somebody joins while holding something holds its own end, all its life.
+ *	A thread that somebody joins while holding something holds its own end, all its life; and
+ *	so do the threads that it joins.
  *	A thread that is going to give a signal, or a token, which somebody waits for while holding
- *	something, holds that signal when it makes its latest requests before.
+ *	something, holds that signal when it makes its latest requests before. Not so a thread that
+ *	waits for the same signal at other times: there the threads take turns, as those of an
+ *	interpreter with one lock for all, and who waits has given its turn away.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,9 +21,10 @@
 struct asks {
 	const struct history *h;
 	struct requests *requests;
-	bool *joined;	/* by thread */
-	bool *awaited;	/* by thing: signals that somebody waits for while holding something */
-	uint32_t *seen; /* by node: thread + 1 */
+	bool *joined;	 /* by thread */
+	bool *awaited;	 /* by thing: signals that somebody waits for while holding something */
+	uint32_t *waits; /* by thing: the latest thread that waits for it + 1 */
+	uint32_t *seen;	 /* by node: thread + 1 */
 	uint32_t *held;
 	uint32_t room_held;
 };
@@ -55,25 +59,41 @@ static bool holds_something(const struct row *row, uint32_t at)
 	return history_open(row, at) != NO_OP;
 }
 
+static void note_awaited(struct asks *a, const struct row *row, uint32_t at)
+{
+	const struct op *op = &row->ops[at];
+
+	if ((op->kind == OP_WAIT || op->kind == OP_TAKE) && !(op->flags & (OP_TRY | OP_TIMED)) &&
+	    holds_something(row, at))
+		a->awaited[op->thing] = true;
+}
+
+/* Who is joined by a thread that holds something, be it only its own end. */
+static bool note_joined(struct asks *a, uint32_t thread, uint32_t at)
+{
+	const struct op *op = history_op(a->h, thread, at);
+	uint32_t target = op->kind == OP_JOIN ? a->h->things[op->thing].thread : NO_OP;
+
+	if (target == NO_OP || a->joined[target] ||
+	    !(a->joined[thread] || holds_something(&a->h->rows[thread], at)))
+		return false;
+	a->joined[target] = true;
+	return true;
+}
+
 static void look_ahead(struct asks *a)
 {
-	const struct history *h = a->h;
+	bool grown = true;
 
-	for (uint32_t t = 0; t < h->nr_threads; t++)
-		for (uint32_t i = 0; i < h->rows[t].nr; i++) {
-			const struct op *op = history_op(h, t, i);
-
-			if (op->kind != OP_JOIN && op->kind != OP_WAIT && op->kind != OP_TAKE)
-				continue;
-			if (op->flags & (OP_TRY | OP_TIMED))
-				continue;
-			if (!holds_something(&h->rows[t], i))
-				continue;
-			if (op->kind != OP_JOIN)
-				a->awaited[op->thing] = true;
-			else if (h->things[op->thing].thread != NO_OP)
-				a->joined[h->things[op->thing].thread] = true;
-		}
+	for (uint32_t t = 0; t < a->h->nr_threads; t++)
+		for (uint32_t i = 0; i < a->h->rows[t].nr; i++)
+			note_awaited(a, &a->h->rows[t], i);
+	while (grown) {
+		grown = false;
+		for (uint32_t t = 0; t < a->h->nr_threads; t++)
+			for (uint32_t i = 0; i < a->h->rows[t].nr; i++)
+				grown |= note_joined(a, t, i);
+	}
 }
 
 static int push_held(struct asks *a, struct request *like, uint32_t held)
@@ -143,10 +163,14 @@ static int find_in_row(struct asks *a, uint32_t thread)
 	const struct row *row = &a->h->rows[thread];
 	int err = 0;
 
+	for (uint32_t i = 0; i < row->nr; i++)
+		if (row->ops[i].kind == OP_WAIT || row->ops[i].kind == OP_TAKE)
+			a->waits[row->ops[i].thing] = thread + 1;
 	for (uint32_t i = 0; i < row->nr && !err; i++) {
 		const struct op *op = &row->ops[i];
 
-		if ((op->kind == OP_SIGNAL || op->kind == OP_POST) && a->awaited[op->thing])
+		if ((op->kind == OP_SIGNAL || op->kind == OP_POST) && a->awaited[op->thing] &&
+		    a->waits[op->thing] != thread + 1)
 			err = add_owed(a, thread, i);
 		if (op->node && a->seen[op->node] == thread + 1)
 			continue;
@@ -165,7 +189,8 @@ int asks_find(struct requests *requests, const struct history *history, uint32_t
 	a.joined = calloc((size_t)history->nr_threads + 1, sizeof(*a.joined));
 	a.awaited = calloc((size_t)history->nr_things + 1, sizeof(*a.awaited));
 	a.seen = calloc((size_t)nr_nodes + 1, sizeof(*a.seen));
-	err = a.joined && a.awaited && a.seen ? 0 : -ENOMEM;
+	a.waits = calloc((size_t)history->nr_things + 1, sizeof(*a.waits));
+	err = a.joined && a.awaited && a.seen && a.waits ? 0 : -ENOMEM;
 	if (!err)
 		look_ahead(&a);
 	for (uint32_t i = 0; i < history->nr_threads && !err; i++)
@@ -174,6 +199,7 @@ int asks_find(struct requests *requests, const struct history *history, uint32_t
 	free(a.joined);
 	free(a.awaited);
 	free(a.seen);
+	free(a.waits);
 	free(a.held);
 	return err;
 }

@@ -34,6 +34,7 @@ struct search {
 	struct cycle path;
 	uint64_t steps;
 	bool hidden;	/* the second search */
+	bool again;	/* for longer ones, where there are no short ones */
 	bool *covered;	/* by component: it has cycles that are short enough */
 	uint64_t *seen; /* hashes of rows of locks */
 	size_t nr_seen, nr_slots;
@@ -193,7 +194,8 @@ static void found(struct search *s)
 	}
 	if (s->hidden ? s->path.reason == CYCLE_REAL : s->path.reason != CYCLE_REAL)
 		return;
-	s->covered[s->component[s->requests->at[s->path.request[0]].thing]] = true;
+	if (!s->again)
+		s->covered[s->component[s->requests->at[s->path.request[0]].thing]] = true;
 	if (!first_time(s) && s->hidden)
 		return;
 	if (s->out->nr == s->out->room) {
@@ -266,12 +268,12 @@ static void deepen(struct search *s)
 	}
 }
 
-static void search(struct search *s, bool again)
+static void search(struct search *s)
 {
 	for (uint32_t i = 0; i < s->requests->nr && s->steps; i++) {
 		const struct request *r = &s->requests->at[i];
 
-		if (!useful(s, r) || (again && s->covered[s->component[r->thing]]))
+		if (!useful(s, r) || (s->again && s->covered[s->component[r->thing]]))
 			continue;
 		s->path = (struct cycle){ .reason = CYCLE_REAL, .because = NO_OP };
 		judge_joining(s, i);
@@ -349,6 +351,23 @@ static int find_holders(struct search *s, uint32_t nr_things)
 	return 0;
 }
 
+/* Whether a part has room for a longer cycle than was looked for there. */
+static int find_longer(struct search *s, uint32_t nr_things)
+{
+	uint32_t *size = calloc((size_t)nr_things + 1, sizeof(*size));
+
+	if (!size)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < nr_things; i++) {
+		uint32_t part = s->component[i];
+
+		if (part && ++size[part] > (s->covered[part] ? s->max_cycle : CYCLE_MAX))
+			s->out->longer_left = true;
+	}
+	free(size);
+	return 0;
+}
+
 /* Where no cycle is short enough, longer ones are looked for. */
 static void search_all(struct search *s)
 {
@@ -356,10 +375,13 @@ static void search_all(struct search *s)
 
 	for (int again = 0; again < 2; again++) {
 		s->steps = s->hidden ? HIDDEN_STEPS : REAL_STEPS;
+		s->again = again;
 		s->max_cycle = again ? CYCLE_MAX : max_cycle;
-		search(s, again);
-		if (!s->hidden)
-			s->out->capped |= !s->steps;
+		search(s);
+		if (!s->hidden && !again)
+			s->out->capped = !s->steps;
+		else if (!s->hidden)
+			s->out->longer_left |= !s->steps;
 	}
 	s->max_cycle = max_cycle;
 }
@@ -382,6 +404,8 @@ int cycles_find(struct cycles *cycles, const struct requests *requests, const st
 	for (int round = 0; round < 2 && !err; round++) {
 		s.hidden = round;
 		search_all(&s);
+		if (!s.hidden)
+			err = find_longer(&s, nr_things);
 		if (s.failed)
 			err = -ENOMEM;
 	}

@@ -21,6 +21,7 @@ struct cycles {
 	size_t nr, room;
 	struct cycle *at; /* the real ones, then those with a reason: one for each row of locks */
 	bool capped;
+	bool longer_left; /* there may be cycles that are longer than what was looked for */
 };
 
 /*

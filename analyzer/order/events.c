@@ -27,6 +27,7 @@ struct track {
 
 struct reading {
 	struct subject *s;
+	struct spill *spill;
 	struct track *tracks; /* by thread */
 	struct track *track;  /* of the event */
 	uint32_t thread;
@@ -40,7 +41,8 @@ static struct item *push(struct reading *r, const struct item *item)
 	struct item *at;
 
 	if (items->nr == items->room) {
-		at = realloc(items->at, room * sizeof(*at));
+		at = spill_resize(r->spill, items->at, items->room * sizeof(*at),
+				  room * sizeof(*at));
 		if (!at) {
 			r->failed = true;
 			return NULL;
@@ -120,9 +122,15 @@ static void take_section(struct reading *r, uint32_t node, uint64_t end, uint64_
 	}
 }
 
+static uint64_t beginning(const struct item *item)
+{
+	return item->what == ITEM_POINT ? item->ticks : item->begin;
+}
+
 /*
  * A semaphore that proves to be no lock when its taker takes again: only then the first token is
- * told of. It was taken before whatever has it in its path.
+ * told of. It was taken before whatever has it in its path. (The second one is told of next; it
+ * finds the first without a post.)
  */
 static void take_late_token(struct reading *r, const struct item *token)
 {
@@ -134,15 +142,22 @@ static void take_late_token(struct reading *r, const struct item *token)
 	for (size_t i = items->nr; i--;) {
 		const struct item *item = &items->at[i];
 
-		if (item->what == ITEM_POINT && item->thing == token->thing)
+		if (item->what == ITEM_POINT && item->thing == token->thing) {
+			first = item->kind == OP_TAKE ? items->nr : first;
 			break;
-		if (item->node && in_path(c, token->thing, item->node))
-			first = i;
+		}
+		if (!item->node || !in_path(c, token->thing, item->node))
+			continue;
+		first = i;
+		if (beginning(item) < moved.ticks)
+			moved.ticks = beginning(item);
 	}
-	if (!push(r, token) || first == items->nr - 1)
+	if (first == items->nr) {
+		push(r, token);
 		return;
-	moved.ticks = items->at[first].what == ITEM_SECTION ? items->at[first].begin
-							    : items->at[first].ticks;
+	}
+	if (!push(r, token))
+		return;
 	for (size_t i = items->nr - 1; i > first; i--)
 		items->at[i] = items->at[i - 1];
 	items->at[first] = moved;
@@ -390,7 +405,7 @@ static void read_slot(struct reading *r, const struct trace_slot *slot)
 
 static int read_all(struct subject *s, struct history *history, void (*progress)(double part))
 {
-	struct reading r = { .s = s };
+	struct reading r = { .s = s, .spill = &history->spill };
 	size_t nr = reader_nr_streams(s->reader);
 	int err = 0;
 
@@ -409,15 +424,16 @@ static int read_all(struct subject *s, struct history *history, void (*progress)
 	for (uint32_t i = 0; i < s->nr_threads; i++) {
 		if (!err && !r.failed && !s->found_more)
 			err = rows_make(s, history, i, &r.tracks[i].items);
-		free(r.tracks[i].items.at);
+		spill_free(r.spill, r.tracks[i].items.at,
+			   r.tracks[i].items.room * sizeof(struct item));
 	}
 	free(r.tracks);
 	return r.failed ? -ENOMEM : err;
 }
 
-static int history_of(struct subject *s, struct history **history)
+static int history_of(struct subject *s, uint64_t max_memory, struct history **history)
 {
-	*history = history_new(s->nr_threads, s->nr_things);
+	*history = history_new(s->nr_threads, s->nr_things, max_memory);
 	if (!*history)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->nr_things; i++)
@@ -431,9 +447,10 @@ static void keep_all(struct subject *s)
 		s->kept[i] = true;
 }
 
-int events_read(struct subject *s, struct history **history, void (*progress)(double part))
+int events_read(struct subject *s, uint64_t max_memory, struct history **history,
+		void (*progress)(double part))
 {
-	int err = history_of(s, history);
+	int err = history_of(s, max_memory, history);
 
 	for (int round = 0; !err; round++) {
 		err = read_all(s, *history, progress);

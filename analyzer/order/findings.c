@@ -53,6 +53,17 @@ static uint32_t held_op(const struct row *row, uint32_t at, uint32_t thing)
 	return open;
 }
 
+/* Of a join with a lock held: it has no context that could tell where it was. */
+static uint32_t join_stack(const struct filling *x, uint32_t thread,
+			   const struct order_thing *wanted)
+{
+	for (size_t i = 0; wanted->what == ORDER_THREAD && i < x->s->nr_joins; i++)
+		if (x->s->joins[i].waiter == thread &&
+		    x->s->thread[x->s->joins[i].target] == wanted->index)
+			return x->s->joins[i].stack;
+	return 0;
+}
+
 static void fill_member(struct filling *x, uint32_t i)
 {
 	const struct stop *stop = &x->v->stops[i];
@@ -77,6 +88,7 @@ static void fill_member(struct filling *x, uint32_t i)
 		m->held_ticks = row->ops[held].ticks;
 		m->number = history_before(use->at, use->nr, held) + 1ull;
 	}
+	m->wanted_stack = join_stack(x, stop->thread, &m->wanted);
 	m->edge = find_edge(x, m->held_node, m->wanted_node);
 }
 
@@ -115,7 +127,7 @@ static int assume_skipped(struct filling *x, bool *others)
 	const struct history *h = x->q->history;
 	struct skipped *skipped = NULL;
 	uint32_t nr = 0;
-	int err = skipped_find(h, x->v->upto, &skipped, &nr);
+	int err = skipped_find(h, x->v->upto, x->v->order, x->v->nr_order, &skipped, &nr);
 
 	for (uint32_t i = 0; i < nr && !err; i++) {
 		const struct skipped *k = &skipped[i];

@@ -9,12 +9,13 @@
 #include "history.h"
 #include "history_merge.h"
 
-struct history *history_new(uint32_t nr_threads, uint32_t nr_things)
+struct history *history_new(uint32_t nr_threads, uint32_t nr_things, uint64_t max_memory)
 {
 	struct history *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
+	h->spill = spill_begin(max_memory);
 	h->nr_threads = h->nr_rows = h->room_rows = nr_threads;
 	h->nr_things = nr_things;
 	h->rows = calloc(nr_threads + 1, sizeof(*h->rows));
@@ -33,26 +34,27 @@ void history_free(struct history *h)
 	if (!h)
 		return;
 	for (uint32_t i = 0; h->rows && i < h->nr_rows; i++) {
-		free(h->rows[i].ops);
+		spill_free(&h->spill, h->rows[i].ops, h->rows[i].room * sizeof(struct op));
 		free(h->rows[i].edges);
 	}
 	free(h->rows);
 	free(h->things);
-	free(h->order);
+	spill_free(&h->spill, h->order, h->room_order * sizeof(*h->order));
 	free(h->uses);
 	free(h->thing_uses);
-	free(h->use_places);
+	spill_free(&h->spill, h->use_places, h->nr_places * sizeof(*h->use_places));
+	spill_end(&h->spill);
 	free(h);
 }
 
-static bool row_grow(struct row *row)
+static bool row_grow(struct history *h, struct row *row)
 {
 	uint32_t room = row->room ? row->room * 2 : 16;
 	struct op *ops;
 
 	if (row->room > UINT32_MAX / 4)
 		return false;
-	ops = realloc(row->ops, room * sizeof(*ops));
+	ops = spill_resize(&h->spill, row->ops, row->room * sizeof(*ops), room * sizeof(*ops));
 	if (!ops)
 		return false;
 	row->ops = ops;
@@ -94,7 +96,7 @@ uint32_t history_add(struct history *h, uint32_t thread, const struct op *op)
 {
 	struct row *row = &h->rows[thread];
 
-	if (row->nr == row->room && !row_grow(row)) {
+	if (row->nr == row->room && !row_grow(h, row)) {
 		h->failed = true;
 		return NO_OP;
 	}
@@ -204,9 +206,11 @@ static int lay_out(struct history *h)
 		if (h->uses[i].nr_exclusive < h->uses[i].nr)
 			sum += h->uses[i].nr_exclusive;
 	}
-	next = h->use_places = malloc((sum + 1) * sizeof(*next));
+	next = spill_resize(&h->spill, NULL, 0, sum * sizeof(*next));
 	if (!next)
 		return -ENOMEM;
+	h->use_places = next;
+	h->nr_places = sum;
 	for (size_t i = 0; i < h->nr_uses; i++) {
 		struct use *use = &h->uses[i];
 

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "spill.h"
+
 #define NO_OP UINT32_MAX
 
 enum thing_kind {
@@ -75,7 +77,8 @@ struct op {
 	uint32_t thing;
 	uint32_t node; /* context, 0: none */
 	uint32_t open; /* newest acquisition of the thread that is open before this; NO_OP */
-	/* ACQUIRE: its release, RELEASE: its acquisition; WOKEN: what began the wait; NO_OP: none */
+	/* ACQUIRE: its release, RELEASE: its acquisition; WOKEN: what began the wait; NO_OP: none
+	 */
 	uint32_t mate;
 	uint32_t rank; /* ACQUIRE: how many of this lock came before */
 	uint8_t kind, flags;
@@ -109,31 +112,33 @@ struct use {
 };
 
 struct history {
+	struct spill spill;  /* for operations, their order and places */
 	uint32_t nr_threads; /* rows; those of barriers come behind them */
 	uint32_t nr_rows, room_rows;
 	struct row *rows;
 	uint32_t nr_things;
 	struct thing *things;
-	uint64_t nr_order;
+	uint64_t nr_order, room_order;
 	uint32_t *order; /* rows, in the order of the run: the next operation of each */
 	size_t nr_uses;
-	struct use *uses;      /* by thing, then thread */
-	uint32_t *thing_uses;  /* first use of a thing; nr_things + 1 */
-	uint32_t *use_places;  /* what the uses point into */
+	struct use *uses;     /* by thing, then thread */
+	uint32_t *thing_uses; /* first use of a thing; nr_things + 1 */
+	uint32_t *use_places; /* what the uses point into */
+	uint64_t nr_places;
 	uint64_t clock_skews;  /* exclusive holds of a lock that overlapped */
 	uint64_t inconsistent; /* operations that the rules do not allow where they stand */
 	bool failed;	       /* out of memory, or too long */
 };
 
-/* NULL: out of memory. */
-struct history *history_new(uint32_t nr_threads, uint32_t nr_things);
+/* max_memory: bytes of the large parts before they go to a file. NULL: out of memory. */
+struct history *history_new(uint32_t nr_threads, uint32_t nr_things, uint64_t max_memory);
 void history_free(struct history *history);
 /*
  * Adds an operation to the end of a thread's row. `open` and `mate` are filled in for
  * acquisitions and releases. Its place in the row, NO_OP when out of memory.
  */
 uint32_t history_add(struct history *history, uint32_t thread, const struct op *op);
-/* The same for a whole row at once, whose memory is taken over; the row must be empty. */
+/* The same for a whole row at once, an array of history->spill; the row must be empty. */
 void history_take_row(struct history *history, uint32_t thread, struct op *ops, uint32_t nr);
 /* Merges the rows. 0 or -ENOMEM */
 int history_finish(struct history *history);

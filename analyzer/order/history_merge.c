@@ -460,7 +460,8 @@ static int merge_init(struct merge *m, struct history *h)
 	m->round = calloc(h->nr_rows + 1, sizeof(*m->round));
 	m->heap = calloc(h->nr_rows + 1, sizeof(*m->heap));
 	m->parked = calloc(h->nr_rows + 1, sizeof(*m->parked));
-	h->order = malloc((sum + 1) * sizeof(*h->order));
+	h->room_order = sum;
+	h->order = spill_resize(&h->spill, NULL, 0, sum * sizeof(*h->order));
 	if (!m->next || !m->waits || !m->round || !m->heap || !m->parked || !h->order)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < h->nr_threads; i++)

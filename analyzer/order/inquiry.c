@@ -37,17 +37,20 @@ int inquiry_init(struct inquiry *q, const struct history *history, uint32_t nr_n
 	int err;
 
 	*q = (struct inquiry){ .history = history, .nr_nodes = nr_nodes };
-	q->court = (struct court){ history, &q->requests, &q->instances, steps };
+	q->court = (struct court){ history, &q->requests, &q->instances, &q->signals, steps };
 	err = asks_find(&q->requests, history, nr_nodes);
 	if (!err)
 		err = cycles_find(&q->cycles, &q->requests, history->things, history->nr_things,
 				  max_cycle);
+	if (!err)
+		err = signals_new(&q->signals, history);
 	return err ? err : find_instances(q);
 }
 
 void inquiry_fini(struct inquiry *q)
 {
 	instances_fini(&q->instances);
+	signals_fini(&q->signals);
 	cycles_fini(&q->cycles);
 	requests_fini(&q->requests);
 }
@@ -66,23 +69,6 @@ bool inquiry_own(const struct inquiry *q, const struct cycle *cycle, uint32_t th
 	return false;
 }
 
-/* Whether only the cycle's members ever signal. */
-static bool is_closed(const struct inquiry *q, const struct verdict *v, uint32_t thing)
-{
-	for (uint32_t t = 0; t < q->history->nr_threads; t++) {
-		const struct row *row = &q->history->rows[t];
-		bool member = false;
-
-		for (uint32_t i = 0; i < v->nr; i++)
-			member |= v->stops[i].thread == t;
-		for (uint32_t i = 0; i < row->nr && !member; i++)
-			if (row->ops[i].thing == thing &&
-			    (row->ops[i].kind == OP_SIGNAL || row->ops[i].kind == OP_POST))
-				return false;
-	}
-	return true;
-}
-
 enum order_level inquiry_level(const struct inquiry *q, const struct cycle *cycle,
 			       const struct verdict *verdict, bool others)
 {
@@ -94,8 +80,9 @@ enum order_level inquiry_level(const struct inquiry *q, const struct cycle *cycl
 		if (r->how == REQUEST_TIMED)
 			return ORDER_BOUNDED_STALL;
 		if (r->how == REQUEST_SIGNAL)
-			level = is_closed(q, verdict, r->thing) ? ORDER_COMM_PREDICTED
-								: ORDER_COMM_POTENTIAL;
+			level = verdict->end == VERDICT_PREDICTED && !verdict->others_signal
+					? ORDER_COMM_PREDICTED
+					: ORDER_COMM_POTENTIAL;
 	}
 	return level;
 }

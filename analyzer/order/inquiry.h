@@ -15,6 +15,7 @@ struct inquiry {
 	struct requests requests;
 	struct cycles cycles;
 	struct instances instances;
+	struct signals signals;
 	struct court court;
 };
 
@@ -23,16 +24,20 @@ int inquiry_init(struct inquiry *inquiry, const struct history *history, uint32_
 		 uint32_t max_cycle, uint64_t steps);
 void inquiry_fini(struct inquiry *inquiry);
 
-/* A section of another thread that was first in the run and is left out of a witness. */
+/* A section of another thread that was first in the run and is not, or comes later, in a witness.
+ */
 struct skipped {
 	uint32_t thing;
 	uint32_t thread, at;	  /* who took the lock after it */
 	uint32_t other, other_at; /* the section; other_at may lie behind its thread's end */
 };
 
-/* skipped.c: one for each lock and pair of threads. To be freed; NULL with *nr 0: none. */
-int skipped_find(const struct history *history, const uint32_t *upto, struct skipped **skipped,
-		 uint32_t *nr);
+/*
+ * skipped.c: one for each lock, or two. order: as in struct verdict. To be freed; NULL
+ * with *nr 0: none.
+ */
+int skipped_find(const struct history *history, const uint32_t *upto, const uint32_t *order,
+		 uint64_t nr_order, struct skipped **skipped, uint32_t *nr);
 
 /* Whether one of the cycle's members waits for, or holds, this thing. */
 bool inquiry_own(const struct inquiry *inquiry, const struct cycle *cycle, uint32_t thing);

@@ -13,7 +13,7 @@
 
 struct join {
 	uint64_t called;
-	uint32_t target;
+	uint32_t target, stack;
 };
 
 struct joiner {
@@ -54,7 +54,8 @@ static int take_join(struct joiner *j, const struct trace_event *e)
 		j->joins = joins;
 		j->room = room;
 	}
-	j->joins[j->nr++] = (struct join){ e->ticks - e->value[0], j->s->local[e->arg] };
+	j->joins[j->nr++] =
+		(struct join){ e->ticks - e->value[0], j->s->local[e->arg], (uint32_t)e->value[2] };
 	return 0;
 }
 
@@ -67,8 +68,8 @@ static int take_section(struct joiner *j, uint64_t begin, uint64_t node)
 	if (!contexts_is_lock(j->s->contexts, context->lock))
 		return 0;
 	for (size_t i = j->nr; i-- && j->joins[i].called > begin && !err;)
-		err = note(j->s,
-			   &(struct held_join){ j->thread, j->joins[i].target, (uint32_t)node });
+		err = note(j->s, &(struct held_join){ j->thread, j->joins[i].target, (uint32_t)node,
+						      j->joins[i].stack });
 	return err;
 }
 

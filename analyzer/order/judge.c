@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define JUDGE_STEPS	2000000000u
+#define MEMORY		(512u << 20)
 #define HIDDEN_EXAMPLES 20 /* of each reason */
 
 /* Cycles at the same places. */
@@ -221,7 +222,7 @@ static int tell(struct judge *j, struct group *g, const struct cycle *cycle,
 	else if (why || (why = doubt_threads(j, v)))
 		lower(f, why);
 	else if (f->level < ORDER_POTENTIAL)
-		err = unkept_skipped(j->subject, j->history, v->upto, f);
+		err = unkept_skipped(j->subject, j->history, v, f);
 	if (!err)
 		err = distance_find(j->subject, &j->inquiry, cycle, f);
 	if (g->finding) {
@@ -341,7 +342,8 @@ static int judge_by_events(struct judge *j, const struct requests *requests,
 	int err;
 
 	subject_keep(j->subject, requests, cycles);
-	err = events_read(j->subject, &j->history, j->options->progress);
+	err = events_read(j->subject, j->options->max_memory ? j->options->max_memory : MEMORY,
+			  &j->history, j->options->progress);
 	if (err)
 		return err;
 	j->order->clock_skews += j->history->clock_skews;
@@ -373,6 +375,7 @@ static int judge_subject(struct judge *j)
 	if (!err)
 		err = hide_harmless(j, &requests, &cycles);
 	j->order->cycles_capped |= cycles.capped;
+	j->order->longer_left |= cycles.longer_left;
 	j->order->no_events |= why != NULL;
 	if (!err && any_real(&cycles))
 		err = why ? judge_plainly(j, &requests, &cycles, why)

@@ -29,9 +29,9 @@ int findings_hide(struct order *order, const struct subject *subject,
 int distance_find(const struct subject *subject, const struct inquiry *inquiry,
 		  const struct cycle *cycle, struct order_finding *finding);
 
-/* unkept.c: whether sections that the history lacks are left out by a prefix. */
+/* unkept.c: whether sections that the history lacks are left out, or moved, by a witness. */
 int unkept_skipped(const struct subject *subject, const struct history *history,
-		   const uint32_t *upto, struct order_finding *finding);
+		   const struct verdict *verdict, struct order_finding *finding);
 
 /* names: ids of all findings, one for the same places, ranked. 0 or -ENOMEM */
 int rank_findings(struct order *order);

@@ -29,6 +29,7 @@ const char *const order_hidden_words[] = {
 	"by a barrier",
 	"ordered otherwise",
 	"no schedule leads there",
+	"through a signal that others give too",
 	"suppressed",
 	NULL,
 };

@@ -11,6 +11,7 @@
  *	reorder.c	witnesses that need another order of unrelated sections
  *	validate.c	replays a witness by the rules of locks alone, and believes nothing else
  *	stuck.c		what really stood still when the recording ended
+ *	refused.c	locks that refused the thread that held them
  *	judge.c		levels, ranking, what is told as one, what is hidden and why
  *
  * This header is the result: what cmd_order.c and the writers (order_text, order_json, order_dot,
@@ -65,6 +66,7 @@ enum order_hidden {
 	ORDER_HIDDEN_BARRIER,	 /* ... by a barrier */
 	ORDER_HIDDEN_ORDERED,	 /* ordered by several of these together, once, or publication */
 	ORDER_HIDDEN_REFUTED,	 /* every schedule was looked at: none gets there */
+	ORDER_HIDDEN_SIGNALLERS, /* COMM_POTENTIAL, unless it is asked for (order_view.h) */
 	ORDER_HIDDEN_SUPPRESSED, /* by the user's file */
 	ORDER_HIDDEN_REASONS,
 };
@@ -90,7 +92,7 @@ struct order_member {
 	uint32_t edge;		      /* index in order.edges; UINT32_MAX: none (OCCURRED) */
 	uint64_t number;	      /* the witness uses its number-th such section; 0: not known */
 	uint64_t held_ticks, wanted_ticks; /* of that one, as recorded; OCCURRED: since when */
-	uint32_t wanted_stack;	      /* OCCURRED: stack of the blocked call; else 0 */
+	uint32_t wanted_stack;	      /* of the blocked call, or of a join; else 0 */
 };
 
 /* What a thread does in the witness before it reaches its member's state. */
@@ -160,14 +162,15 @@ struct order {
 	bool no_events;		/* some or all events are missing (profile): POTENTIAL at most */
 	bool cycles_capped;	/* more cycles than the limit */
 	uint64_t skipped_cycles; /* candidates whose verdict the budget did not reach */
-	uint32_t max_cycle;	/* longest cycle looked for */
+	uint32_t max_cycle;	/* longest cycle looked for, where there are some of that length */
+	bool longer_left;	/* there may be longer ones than were looked for */
 	uint64_t clock_skews;
 	uint64_t lost_events;
 };
 
 struct order_options {
 	uint32_t max_cycle;  /* 0: 4 */
-	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 1 GiB */
+	uint64_t max_memory; /* bytes of history before it goes to a file; 0: 512 MiB */
 	bool classes;	     /* ORDER_VIOLATION too */
 	bool keep_hidden;    /* fill hidden_cycles */
 	void (*progress)(double part);

@@ -32,7 +32,7 @@ static bool same_request(const struct request *a, const struct request *b)
 {
 	return a->hash == b->hash && a->thing == b->thing && a->how == b->how &&
 	       a->shared == b->shared && a->nr_held == b->nr_held &&
-	       !memcmp(a->held, b->held, a->nr_held * sizeof(*a->held));
+	       (!a->nr_held || !memcmp(a->held, b->held, a->nr_held * sizeof(*a->held)));
 }
 
 /* The slot of the request, or the free one where it belongs. */
@@ -88,7 +88,8 @@ static int add_request(struct requests *requests, struct request *r, uint32_t *s
 
 	if (!held)
 		return -ENOMEM;
-	memcpy(held, r->held, r->nr_held * sizeof(*held));
+	if (r->nr_held)
+		memcpy(held, r->held, r->nr_held * sizeof(*held));
 	r->held = held;
 	r->nr_visitors = r->room_visitors = 0;
 	r->visitors = NULL;
@@ -105,7 +106,8 @@ int requests_add(struct requests *requests, const struct request *like, struct v
 
 	if (err)
 		return err;
-	qsort(r.held, r.nr_held, sizeof(*r.held), compare_numbers);
+	if (r.nr_held)
+		qsort(r.held, r.nr_held, sizeof(*r.held), compare_numbers);
 	r.hash = hash_of(&r, r.held);
 	slot = find_slot(requests, &r);
 	if (!*slot)

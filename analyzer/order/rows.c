@@ -141,7 +141,8 @@ int rows_make(const struct subject *s, struct history *history, uint32_t thread,
 	struct maker m = { .s = s, .at = nr };
 	uint64_t begin = record->begin_ticks;
 
-	m.ops = nr ? malloc((size_t)nr * sizeof(*m.ops)) : NULL;
+	if (nr)
+		m.ops = spill_resize(&history->spill, NULL, 0, (size_t)nr * sizeof(*m.ops));
 	if (!m.ops)
 		return -ENOMEM;
 	lay_all(&m, items);

@@ -130,9 +130,64 @@ static int ask_all(struct asker *a)
 	return err;
 }
 
+/* The thread's number here, NO_INDEX: of another process. */
+static uint32_t local_of(const struct asker *a, uint32_t thread)
+{
+	const struct contexts *c = a->s->contexts;
+	const struct thread *t;
+
+	if (thread == NO_INDEX)
+		return NO_INDEX;
+	t = &c->model->threads[thread];
+	return t->process->number == c->process && t->id < c->nr_thread_ids ? a->s->local[t->id]
+									    : NO_INDEX;
+}
+
+/* Joined by a thread that holds something, or by one that is joined so itself. */
+static void find_joined(struct asker *a)
+{
+	const struct model *model = a->s->contexts->model;
+	bool grown = true;
+
+	for (size_t i = 0; i < a->s->nr_joins; i++)
+		a->joined[a->s->joins[i].target] = true;
+	while (grown) {
+		grown = false;
+		for (size_t i = 0; i < model->nr_joins; i++) {
+			uint32_t waiter = local_of(a, model->joins[i].waiter);
+			uint32_t target = local_of(a, model->joins[i].target);
+
+			if (waiter == NO_INDEX || target == NO_INDEX || !a->joined[waiter] ||
+			    a->joined[target])
+				continue;
+			a->joined[target] = grown = true;
+		}
+	}
+}
+
+static int ask_joins_of_joined(struct asker *a)
+{
+	const struct model *model = a->s->contexts->model;
+	int err = 0;
+
+	for (size_t i = 0; i < model->nr_joins && !err; i++) {
+		uint32_t waiter = local_of(a, model->joins[i].waiter);
+		uint32_t target = local_of(a, model->joins[i].target);
+		struct request like = { .how = REQUEST_JOIN };
+
+		if (waiter == NO_INDEX || target == NO_INDEX || !a->joined[waiter])
+			continue;
+		like.thing = subject_thread_thing(a->s, target);
+		a->held[0] = HELD(subject_thread_thing(a->s, waiter), false);
+		a->nr_held = 1;
+		err = add(a, like, waiter, 0);
+	}
+	return err;
+}
+
 static int ask_joins(struct asker *a)
 {
-	int err = 0;
+	int err = ask_joins_of_joined(a);
 
 	for (size_t i = 0; i < a->s->nr_joins && !err; i++) {
 		const struct held_join *join = &a->s->joins[i];
@@ -148,6 +203,24 @@ static int ask_joins(struct asker *a)
 	return err;
 }
 
+/* Whether the thread waits for the same thing at other times: see asks.c. */
+static bool takes_turns(const struct asker *a, uint32_t thread, uint32_t thing)
+{
+	const struct contexts *c = a->s->contexts;
+
+	for (uint32_t node = 1; node < c->nr; node++) {
+		const struct context *context = &c->at[node];
+		uint32_t how = context->mode & TRACE_HOW_MASK;
+
+		if (context->lock != thing || how == TRACE_HOW_WAKE || how == TRACE_HOW_RELEASE)
+			continue;
+		for (uint32_t i = 0; i < context->nr_threads; i++)
+			if (local_thread(a, context, i) == thread)
+				return true;
+	}
+	return false;
+}
+
 static int add_signs(struct asker *a, const struct context *context)
 {
 	struct sign *signs =
@@ -156,8 +229,12 @@ static int add_signs(struct asker *a, const struct context *context)
 	if (!signs)
 		return -ENOMEM;
 	a->signs = signs;
-	for (uint32_t i = 0; i < context->nr_threads; i++)
-		signs[a->nr_signs++] = (struct sign){ local_thread(a, context, i), context->lock };
+	for (uint32_t i = 0; i < context->nr_threads; i++) {
+		uint32_t thread = local_thread(a, context, i);
+
+		if (!takes_turns(a, thread, context->lock))
+			signs[a->nr_signs++] = (struct sign){ thread, context->lock };
+	}
 	return 0;
 }
 
@@ -187,8 +264,8 @@ int subject_requests(const struct subject *s, struct requests *requests)
 	a.joined = calloc((size_t)s->nr_threads + 1, sizeof(*a.joined));
 	a.awaited = calloc((size_t)s->nr_things + 1, sizeof(*a.awaited));
 	err = a.joined && a.awaited ? 0 : -ENOMEM;
-	for (size_t i = 0; i < s->nr_joins && !err; i++)
-		a.joined[s->joins[i].target] = true;
+	if (!err)
+		find_joined(&a);
 	if (!err)
 		err = find_signs(&a);
 	if (!err)

@@ -7,7 +7,8 @@
  * holder excludes, the writers that stand in line. It needs all of them to let go, so every circle
  * is a deadlock. Who waits for a thread of the circle, or for one that does, stands behind it.
  *
- * A lock that nobody holds and that is not free was left by a thread that ended. A wait for a
+ * A lock that nobody holds and that is not free was left by a thread that ended, or by one that a
+ * fork did not take along. A wait for a
  * condition that never came back is told as a lost wake-up only when every thread of the process
  * waits without a deadline and nobody signalled since: an idle worker waits the same way, and
  * somebody may wake it.
@@ -22,6 +23,7 @@
 
 #include "../cursor.h"
 #include "../hangs.h"
+#include "judge.h"
 
 enum color { NEW, ON_PATH, DONE };
 
@@ -35,29 +37,6 @@ struct stuck {
 	size_t length;
 	uint32_t *finding; /* of each hang: the one that it is in or behind, + 1; 0: none */
 };
-
-static struct order_finding *new_finding(struct order *order, enum order_level level,
-					 size_t nr_members)
-{
-	struct order_finding *findings =
-		reallocarray(order->findings, order->nr_findings + 1, sizeof(*findings));
-	struct order_finding *finding;
-
-	if (!findings)
-		return NULL;
-	order->findings = findings;
-	finding = &findings[order->nr_findings];
-	*finding =
-		(struct order_finding){ .level = level,
-					.nr_members = nr_members,
-					.instances = 1,
-					.gap_ns = UINT64_MAX,
-					.members = calloc(nr_members, sizeof(*finding->members)) };
-	if (!finding->members)
-		return NULL;
-	order->nr_findings++;
-	return finding;
-}
 
 /* ---- one thread's wait, as a member ---- */
 
@@ -182,7 +161,8 @@ static size_t eldest(const struct stuck *stuck, const uint32_t *circle, size_t n
 
 static int add_circle(struct stuck *stuck, const uint32_t *circle, size_t nr)
 {
-	struct order_finding *finding = new_finding(stuck->order, ORDER_OCCURRED, nr);
+	struct order_finding *finding = judge_new_finding(
+		stuck->order, stuck->hangs[circle[0]].process->number, ORDER_OCCURRED, nr);
 	size_t first = eldest(stuck, circle, nr);
 
 	if (!finding)
@@ -192,7 +172,6 @@ static int add_circle(struct stuck *stuck, const uint32_t *circle, size_t nr)
 		const struct hang *hang = &stuck->hangs[number];
 		const struct hang *before = &stuck->hangs[circle[(first + i + nr - 1) % nr]];
 
-		finding->process = hang->process->number;
 		finding->members[i] = waiting_member(stuck, hang);
 		set_held_for(stuck, &finding->members[i], hang, before);
 		if (hang->is_bounded)
@@ -243,6 +222,33 @@ static uint32_t ended_owner(const struct stuck *stuck, const struct hang *hang)
 	return UINT32_MAX;
 }
 
+/*
+ * Of a lock that this process alone uses: its owner is no thread of it, so a fork left it behind.
+ * *owner: who that was, UINT32_MAX without the parent's trace.
+ */
+static bool forked_owner(const struct stuck *stuck, const struct hang *hang, uint32_t *owner)
+{
+	const struct trace_header *header = reader_header(hang->process->reader);
+	const struct lock *lock = &stuck->model->locks[hang->lock];
+
+	*owner = UINT32_MAX;
+	if (!hang->slot->wait_owner || lock->record->flags & TRACE_LOCK_PSHARED ||
+	    header->losses[TRACE_LOSS_THREADS])
+		return false;
+	for (size_t i = 0; i < stuck->model->nr_threads; i++) {
+		const struct thread *thread = &stuck->model->threads[i];
+
+		if (thread->record->tid != hang->slot->wait_owner)
+			continue;
+		if (thread->process == hang->process)
+			return false;
+		if (thread->process->reader &&
+		    reader_header(thread->process->reader)->pid == header->ppid)
+			*owner = (uint32_t)i;
+	}
+	return true;
+}
+
 /* Where it was taken by somebody who never released it; NULL: nobody did. */
 static const struct site *left_site(const struct model *model, uint32_t lock)
 {
@@ -252,33 +258,47 @@ static const struct site *left_site(const struct model *model, uint32_t lock)
 	return NULL;
 }
 
-static int find_ended_owner(struct stuck *stuck, uint32_t number)
+/* `number` waits for a lock that `owner` left behind; site: where that one took it, or NULL. */
+static int add_left(struct stuck *stuck, uint32_t number, enum order_level level, uint32_t owner,
+		    const struct site *site)
+{
+	const struct hang *hang = &stuck->hangs[number];
+	struct order_finding *finding =
+		judge_new_finding(stuck->order, hang->process->number, level, 2);
+
+	if (!finding)
+		return -ENOMEM;
+	finding->members[0] = waiting_member(stuck, hang);
+	finding->members[1] = (struct order_member){ .thread = owner,
+						     .held = finding->members[0].wanted,
+						     .held_node = site ? site->node : 0,
+						     .held_mode = site ? site->mode : 0,
+						     .edge = UINT32_MAX };
+	stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
+	return 0;
+}
+
+static int find_left(struct stuck *stuck, uint32_t number)
 {
 	const struct hang *hang = &stuck->hangs[number];
 	struct hang_holder holder = { 0 };
-	struct order_finding *finding;
 	const struct site *site;
+	uint32_t owner;
 
 	if (stuck->finding[number] || !counts(hang) ||
 	    wanted_thing(stuck, hang).what != ORDER_LOCK ||
 	    hang_next_holder(stuck->model, hang, &holder))
 		return 0;
+	if (forked_owner(stuck, hang, &owner))
+		return add_left(stuck, number,
+				hang->is_bounded ? ORDER_FORK_WITH_LOCK : ORDER_OCCURRED, owner,
+				NULL);
 	site = left_site(stuck->model, hang->lock);
-	if (!site || ended_owner(stuck, hang) == UINT32_MAX)
+	owner = ended_owner(stuck, hang);
+	if (!site || owner == UINT32_MAX)
 		return 0;
-	finding = new_finding(stuck->order, hang->is_bounded ? ORDER_BOUNDED_STALL : ORDER_OCCURRED,
-			      2);
-	if (!finding)
-		return -ENOMEM;
-	finding->process = hang->process->number;
-	finding->members[0] = waiting_member(stuck, hang);
-	finding->members[1] = (struct order_member){ .thread = ended_owner(stuck, hang),
-						     .held = finding->members[0].wanted,
-						     .held_node = site->node,
-						     .held_mode = site->mode,
-						     .edge = UINT32_MAX };
-	stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
-	return 0;
+	return add_left(stuck, number, hang->is_bounded ? ORDER_BOUNDED_STALL : ORDER_OCCURRED,
+			owner, site);
 }
 
 /* ---- who stands behind ---- */
@@ -415,76 +435,11 @@ static int find_lost_wakeup(struct stuck *stuck, uint32_t number)
 	if (wanted_thing(stuck, hang).what != ORDER_COND || is_explained(stuck, hang) ||
 	    !all_wait(stuck, hang->process) || last_signal(stuck, hang) > hang->slot->wait_since)
 		return 0;
-	finding = new_finding(stuck->order, ORDER_LOST_WAKEUP, 1);
+	finding = judge_new_finding(stuck->order, hang->process->number, ORDER_LOST_WAKEUP, 1);
 	if (!finding)
 		return -ENOMEM;
-	finding->process = hang->process->number;
 	finding->members[0] = waiting_member(stuck, hang);
 	stuck->finding[number] = (uint32_t)stuck->order->nr_findings;
-	return 0;
-}
-
-/* ---- locks that refused their owner ---- */
-
-/* The context in which the site's lock was held already; 0: it was not. */
-static uint32_t held_already(const struct reader *reader, const struct site *site, uint32_t lock)
-{
-	const struct trace_node *node = reader_node(reader, site->node);
-
-	for (uint32_t id = node ? node->parent : 0; id; id = node->parent) {
-		node = reader_node(reader, id);
-		if (!node)
-			return 0;
-		if (node->lock == lock)
-			return id;
-	}
-	return 0;
-}
-
-/* The first thread that asked there; UINT32_MAX: statistics do not say. */
-static uint32_t refused_thread(const struct model *model, const struct site *site)
-{
-	struct reader *reader = site->process->reader;
-
-	for (size_t i = 0; i < reader_nr_streams(reader); i++) {
-		struct cursor cursor;
-
-		cursor_init(&cursor, reader_stream(reader, i));
-		while (cursor_next(&cursor))
-			if (cursor.event.type == TRACE_EV_WAIT_END &&
-			    cursor.event.arg == site->node && cursor.event.value[1] == EDEADLK)
-				return hangs_thread(model, site->process, cursor.thread);
-	}
-	return UINT32_MAX;
-}
-
-static int find_refused(struct order *order, const struct site *site)
-{
-	const struct model *model = order->model;
-	const struct lock *lock = &model->locks[site->lock];
-	struct order_thing thing = { ORDER_LOCK, site->lock };
-	struct order_finding *finding;
-	uint32_t held;
-
-	if (!site->all.wait_failures || !(lock->record->flags & TRACE_LOCK_ERRORCHECK) ||
-	    !site->process->reader)
-		return 0;
-	held = held_already(site->process->reader, site, lock->id);
-	if (!held)
-		return 0;
-	finding = new_finding(order, ORDER_SELF_LOCK, 1);
-	if (!finding)
-		return -ENOMEM;
-	finding->process = site->process->number;
-	finding->instances = site->all.wait_failures;
-	finding->members[0] = (struct order_member){ .thread = refused_thread(model, site),
-						     .held = thing,
-						     .wanted = thing,
-						     .held_node = held,
-						     .wanted_node = site->node,
-						     .held_mode = TRACE_HOW_LOCK,
-						     .wanted_mode = site->mode,
-						     .edge = UINT32_MAX };
 	return 0;
 }
 
@@ -501,13 +456,13 @@ int stuck_find(struct order *order)
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
 		err = visit(&stuck, i);
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
-		err = find_ended_owner(&stuck, i);
+		err = find_left(&stuck, i);
 	for (uint32_t i = 0; !err && i < stuck.nr; i++)
 		err = find_lost_wakeup(&stuck, i);
 	if (!err)
 		err = find_behind(&stuck);
-	for (size_t i = 0; !err && i < order->model->nr_sites; i++)
-		err = find_refused(order, &order->model->sites[i]);
+	if (!err)
+		err = refused_find(order);
 	free(stuck.hangs);
 	free(stuck.color);
 	free(stuck.path);

@@ -14,6 +14,7 @@
 /* `waiter` joined `target` (of the history) while it held the lock of this context. */
 struct held_join {
 	uint32_t waiter, target, node;
+	uint32_t stack; /* of the join */
 };
 
 struct subject {
@@ -70,7 +71,8 @@ void subject_keep(struct subject *subject, const struct requests *requests,
 void subject_keep_around(struct subject *subject);
 
 /* events.c: the history of what is kept. 0 or -errno */
-int events_read(struct subject *subject, struct history **history, void (*progress)(double part));
+int events_read(struct subject *subject, uint64_t max_memory, struct history **history,
+		void (*progress)(double part));
 
 /* What happened at one place of a stream; sections stand at their end. */
 enum item_what {

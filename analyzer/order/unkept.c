@@ -14,7 +14,7 @@
 #include "judge.h"
 
 #define UNKEPT_EVENTS 20000000u
-#define UNKEPT_TOLD   8u
+#define UNKEPT_TOLD   3u
 
 /* The first left out, or the last that runs, by two different threads. */
 struct extreme {
@@ -33,6 +33,7 @@ struct unkept {
 	uint64_t from, to;
 	struct lock_view *locks;
 	uint64_t left;
+	uint32_t nr_found; /* locks of which enough is known */
 };
 
 /* Puts it into place k, and what was there one further unless it is the same thread's. */
@@ -60,6 +61,22 @@ static void enter(struct extreme *x, uint64_t ticks, uint32_t thread, uint32_t n
 	}
 }
 
+static bool is_later(const struct extreme *in, const struct extreme *out)
+{
+	for (uint32_t i = 0; i < in->nr; i++)
+		for (uint32_t k = 0; k < out->nr; k++)
+			if (in->thread[i] != out->thread[k] && in->ticks[i] >= out->ticks[k])
+				return true;
+	return false;
+}
+
+/* One runs that came after one that does not. */
+static bool is_found(const struct lock_view *v)
+{
+	return is_later(&v->in[0], &v->out[0]) || is_later(&v->in[0], &v->out[1]) ||
+	       is_later(&v->in[1], &v->out[0]);
+}
+
 static void take_section(struct unkept *u, uint32_t thread, uint32_t node, uint64_t begin)
 {
 	const struct context *context = context_get(u->s->contexts, node);
@@ -70,10 +87,12 @@ static void take_section(struct unkept *u, uint32_t thread, uint32_t node, uint6
 	    u->s->things[context->lock].kind != THING_LOCK || begin >= u->to || begin < u->from)
 		return;
 	view = &u->locks[context->lock];
+	u->nr_found -= is_found(view);
 	if (begin < u->until[thread])
 		enter(&view->in[shared], begin, thread, node, false);
 	else
 		enter(&view->out[shared], begin, thread, node, true);
+	u->nr_found += is_found(view);
 }
 
 static void read_chunk(struct unkept *u, const struct reader_stream *stream, size_t number)
@@ -82,7 +101,7 @@ static void read_chunk(struct unkept *u, const struct reader_stream *stream, siz
 	struct cursor cursor;
 
 	cursor_init(&cursor, &one);
-	while (u->left && cursor_next(&cursor)) {
+	while (u->left && u->nr_found < UNKEPT_TOLD && cursor_next(&cursor)) {
 		const struct trace_event *e = &cursor.event;
 		uint32_t thread = cursor.thread < u->s->contexts->nr_thread_ids
 					  ? u->s->local[cursor.thread]
@@ -96,15 +115,34 @@ static void read_chunk(struct unkept *u, const struct reader_stream *stream, siz
 	}
 }
 
-static void read_streams(struct unkept *u)
+static bool in_window(const struct unkept *u, const struct reader_stream *stream, size_t chunk)
 {
-	for (size_t i = 0; i < reader_nr_streams(u->s->reader); i++) {
+	return chunk < stream->nr_chunks && stream->chunks[chunk].last_ticks >= u->from &&
+	       stream->chunks[chunk].base_ticks <= u->to;
+}
+
+/* A chunk of each stream in turn, so that what different threads did at one time comes together. */
+static void read_streams(struct unkept *u, size_t *next)
+{
+	size_t nr = reader_nr_streams(u->s->reader);
+	bool any = true;
+
+	for (size_t i = 0; i < nr; i++) {
 		const struct reader_stream *stream = reader_stream(u->s->reader, i);
 
-		for (size_t k = 0; k < stream->nr_chunks && u->left; k++)
-			if (stream->chunks[k].last_ticks >= u->from &&
-			    stream->chunks[k].base_ticks <= u->to)
-				read_chunk(u, stream, k);
+		while (next[i] < stream->nr_chunks && !in_window(u, stream, next[i]))
+			next[i]++;
+	}
+	while (any && u->left && u->nr_found < UNKEPT_TOLD) {
+		any = false;
+		for (size_t i = 0; i < nr; i++) {
+			const struct reader_stream *stream = reader_stream(u->s->reader, i);
+
+			if (!in_window(u, stream, next[i]))
+				continue;
+			any = true;
+			read_chunk(u, stream, next[i]++);
+		}
 	}
 }
 
@@ -162,7 +200,14 @@ static int compare(const struct unkept *u, uint32_t lock, const struct extreme *
 	return 0;
 }
 
-static int compare_all(const struct unkept *u, struct order_finding *f)
+/* In another order than the recorded one, all that two threads did may be the other way round. */
+static bool may_move(const struct lock_view *v)
+{
+	return v->in[0].nr > 1 || (v->in[0].nr && v->in[1].nr &&
+				   (v->in[1].nr > 1 || v->in[0].thread[0] != v->in[1].thread[0]));
+}
+
+static int compare_all(const struct unkept *u, struct order_finding *f, bool reordered)
 {
 	bool any = false;
 	int err = 0;
@@ -176,26 +221,31 @@ static int compare_all(const struct unkept *u, struct order_finding *f)
 			err = compare(u, lock, &v->in[0], &v->out[1], f, &found);
 		if (!err)
 			err = compare(u, lock, &v->in[1], &v->out[0], f, &found);
-		any |= found;
+		any |= found || (reordered && may_move(v));
 	}
 	if ((any || !u->left) && f->level == ORDER_PREDICTED)
 		f->level = ORDER_CONDITIONAL;
 	return err;
 }
 
-int unkept_skipped(const struct subject *s, const struct history *history, const uint32_t *upto,
-		   struct order_finding *finding)
+int unkept_skipped(const struct subject *s, const struct history *history,
+		   const struct verdict *verdict, struct order_finding *finding)
 {
 	struct unkept u = { .s = s, .left = UNKEPT_EVENTS };
+	size_t *next;
 	int err = -ENOMEM;
 
+	next = calloc(reader_nr_streams(s->reader) + 1, sizeof(*next));
 	u.until = calloc((size_t)s->nr_threads + 1, sizeof(*u.until));
 	u.locks = calloc(s->contexts->model->nr_locks + 1, sizeof(*u.locks));
-	if (u.until && u.locks) {
-		find_times(&u, history, upto);
-		read_streams(&u);
-		err = compare_all(&u, finding);
+	if (next && u.until && u.locks) {
+		find_times(&u, history, verdict->upto);
+		if (verdict->order)
+			u.from = 0;
+		read_streams(&u, next);
+		err = compare_all(&u, finding, verdict->order);
 	}
+	free(next);
 	free(u.until);
 	free(u.locks);
 	return err;

@@ -165,7 +165,7 @@ struct trial {
 	struct part parts[VERDICT_STOPS];
 	uint32_t nr;
 	uint32_t writer_of[CYCLE_MAX];
-	struct closure closure;
+	struct closure closure, probe;
 	uint64_t budget, choices;
 	struct verdict *verdict;
 	int err;
@@ -267,18 +267,49 @@ static bool take_recorded(struct trial *t)
 	return true;
 }
 
+/* The part that waits for a signal; NULL: none does. */
+static struct part *signal_part(struct trial *t)
+{
+	for (uint32_t i = 0; i < t->cycle->nr; i++)
+		if (t->parts[i].request->how == REQUEST_SIGNAL)
+			return &t->parts[i];
+	return NULL;
+}
+
+/* A circle through a signal does not stand when somebody outside gives it. */
+static bool stands(struct trial *t)
+{
+	struct part *part = signal_part(t);
+	enum signals_left left;
+
+	if (!part)
+		return true;
+	left = signals_left(t->court->signals, &t->closure, &t->probe, part->request->thing,
+			    t->verdict->stops, t->cycle->nr);
+	t->verdict->others_signal = left == SIGNALS_STUCK;
+	return left != SIGNALS_FREE;
+}
+
 static bool walk_recorded(struct trial *t)
 {
 	rewind_moments(t);
 	for (;;) {
 		enum closure_end end = CLOSURE_PASSED;
+		bool more = true;
 
 		set_stops(t);
 		if (reach_all(t))
 			end = closure_locks(&t->closure, t->verdict->stops, t->nr);
-		if (end == CLOSURE_DONE)
+		if (end == CLOSURE_DONE && stands(t))
 			return take_recorded(t);
-		if (end != CLOSURE_PASSED || !t->budget || !advance(t))
+		if (end == CLOSURE_DONE) {
+			struct moments *m = &signal_part(t)->moments;
+
+			more = ++m->now < m->nr;
+		} else {
+			more = end == CLOSURE_PASSED && advance(t);
+		}
+		if (!more || !t->budget)
 			return false;
 	}
 }
@@ -372,6 +403,15 @@ static void note(struct trial *t, enum verdict_end end, enum order_hidden reason
 	best->reason = reason;
 }
 
+/* Of circles through a signal only the recorded order counts: who signals when is part of it. */
+static enum order_hidden others_signal(struct trial *t)
+{
+	uint32_t thing = signal_part(t)->request->thing;
+
+	return t->court->history->things[thing].kind == THING_SEM ? ORDER_HIDDEN_SEM
+								  : ORDER_HIDDEN_COND;
+}
+
 static void try_threads(struct trial *t, struct verdict *best)
 {
 	for (uint32_t i = 0; i < t->nr && !t->err; i++) {
@@ -389,6 +429,8 @@ static void try_threads(struct trial *t, struct verdict *best)
 	}
 	if (walk_recorded(t))
 		note(t, VERDICT_PREDICTED, 0, best);
+	else if (signal_part(t))
+		note(t, VERDICT_ORDERED, others_signal(t), best);
 	else if (!t->err)
 		note(t, walk_reordered(t), ORDER_HIDDEN_ORDERED, best);
 }
@@ -480,9 +522,12 @@ int verdict_find(struct court *court, const struct cycle *cycle, struct verdict 
 	t.budget = given = court->budget < CYCLE_STEPS ? court->budget : CYCLE_STEPS;
 	t.err = closure_init(&t.closure, court->history, &t.budget);
 	if (!t.err)
+		t.err = closure_init(&t.probe, court->history, &t.budget);
+	if (!t.err)
 		choose_writers(&t, 0, &best);
 	court->budget -= given - t.budget;
 	closure_fini(&t.closure);
+	closure_fini(&t.probe);
 	for (uint32_t i = 0; i < VERDICT_STOPS; i++)
 		free(t.parts[i].moments.at);
 	/* Not all choices were looked at, so what was found may not be all. */

@@ -7,6 +7,7 @@
 
 #include "closure.h"
 #include "cycles.h"
+#include "signals.h"
 
 /* Where each context's requests are: entries of one node are sorted by thread, then place. */
 struct instance {
@@ -42,8 +43,9 @@ struct verdict {
 	uint32_t nr_stops;
 	uint32_t writer_of[CYCLE_MAX]; /* index in stops; 0: none */
 	bool reordered;
-	uint32_t *upto;	 /* PREDICTED: the witness; to be freed, as is order */
-	uint32_t *order; /* NULL: as recorded */
+	bool others_signal; /* others would, but stand behind the members */
+	uint32_t *upto;	    /* PREDICTED: the witness; to be freed, as is order */
+	uint32_t *order;    /* NULL: as recorded */
 	uint64_t nr_order;
 };
 
@@ -52,6 +54,7 @@ struct court {
 	const struct history *history;
 	const struct requests *requests;
 	const struct instances *instances;
+	const struct signals *signals;
 	uint64_t budget; /* steps, for all */
 };
 

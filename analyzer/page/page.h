@@ -20,7 +20,7 @@
 #define PAGE_LOCKS	  2000	  /* with an entry of their own */
 #define PAGE_HISTOGRAMS	  100	  /* locks with histograms */
 #define PAGE_SITES	  5000
-#define PAGE_INTERVALS	  1000000 /* by default */
+#define PAGE_INTERVALS	  1250000 /* by default: about 10 MB */
 
 /* ---- page_columns.c ---- */
 

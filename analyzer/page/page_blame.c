@@ -89,6 +89,27 @@ static int put_blames(const struct page_run *run)
 	return 0;
 }
 
+/* By lock and thread, known in every mode. */
+static void put_waiters(const struct page_run *run)
+{
+	const struct model *model = run->model;
+	struct json *json = run->json;
+
+	json_array_begin(json, "waiters");
+	for (size_t i = 0; i < model->nr_waiters; i++) {
+		const struct waiter *waiter = &model->waiters[i];
+
+		if (!contends(run, waiter->lock) || !waiter->wait_ns)
+			continue;
+		json_object_begin(json, NULL);
+		page_put_lock_ref(run, waiter->lock);
+		json_uint(json, "thread", waiter->thread);
+		json_uint(json, "wait_ns", waiter->wait_ns);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 static void put_blockings(const struct page_run *run)
 {
 	struct json *json = run->json;
@@ -167,6 +188,7 @@ int page_put_blame(struct page_run *run)
 	int err = put_sites(run);
 
 	put_waits(run);
+	put_waiters(run);
 	if (!err)
 		err = put_blames(run);
 	put_blockings(run);

@@ -154,13 +154,23 @@ static int make_contexts(struct page_run *run)
 	return c.err;
 }
 
+/* What is left of a profile's events are the last moments of each thread: no picture of the run. */
+static bool has_events(const struct model *model)
+{
+	bool is_recorded = false;
+
+	for (size_t i = 0; i < model->nr_processes; i++)
+		is_recorded |= report_header(&model->processes[i])->mode_at_start != TRACE_MODE_PROFILE;
+	return is_recorded && model->has_events;
+}
+
 int timeline_init(struct page_run *run, uint64_t max_intervals)
 {
 	int err;
 
 	run->no_timeline = "statistics alone were recorded (mode profile): a recording in mode trace "
 			   "has the single events that a timeline is made of";
-	if (!run->model->has_events)
+	if (!has_events(run->model))
 		return 0;
 	run->timeline = calloc(1, sizeof(*run->timeline));
 	if (!run->timeline)
@@ -206,6 +216,7 @@ static void put_rows(const struct page_run *run, struct json *json, const char *
 void timeline_put(const struct page_run *run, struct json *json)
 {
 	const struct timeline *t = run->timeline;
+	uint64_t held = run->model->all.held;
 
 	json_string(json, "no_timeline", run->no_timeline);
 	if (!t) {
@@ -219,6 +230,8 @@ void timeline_put(const struct page_run *run, struct json *json)
 	json_uint(json, "kept", t->all.holds.nr + t->all.waits.nr);
 	json_uint(json, "min_hold_ns", t->all.min_hold_ns);
 	json_uint(json, "min_wait_ns", t->all.min_wait_ns);
+	json_uint(json, "holds_folded",
+		  held > t->all.nr_holds ? held - t->all.nr_holds : 0);
 	json_uint(json, "bins", t->all.nr_bins);
 	put_rows(run, json, "holds", &t->all.holds);
 	put_rows(run, json, "waits", &t->all.waits);
@@ -313,20 +326,16 @@ static int write_contexts(const struct timeline *t, FILE *out)
 static int write_bins(const struct page_run *run, FILE *out)
 {
 	const struct timeline *t = run->timeline;
-	struct column count = { 0 }, held = { 0 }, waited = { 0 };
+	struct column held = { 0 }, waited = { 0 };
 	int err;
 
 	for (size_t i = 0; i < run->model->nr_threads * t->all.nr_bins; i++) {
-		column_put(&count, t->all.bins[i].count);
 		column_put(&held, t->all.bins[i].held_ns);
 		column_put(&waited, t->all.bins[i].waited_ns);
 	}
-	err = column_write(&count, "bin_count", out);
-	if (!err)
-		err = column_write(&held, "bin_held", out);
+	err = column_write(&held, "bin_held", out);
 	if (!err)
 		err = column_write(&waited, "bin_waited", out);
-	column_fini(&held);
 	column_fini(&waited);
 	return err;
 }

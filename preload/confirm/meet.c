@@ -208,6 +208,39 @@ bool meet(const struct presence *presence, uint64_t wait_ns)
 	return place_wait(own);
 }
 
+/* Does the one want what the other one holds, as the member behind it? */
+static bool is_before(const struct presence *one, const struct presence *other)
+{
+	for (uint32_t i = 0; i < plan->nr_members; i++) {
+		uint32_t next = (i + 1) % plan->nr_members;
+
+		if (one->members >> i & 1 && other->members >> next & 1 &&
+		    holds_it(other, next, one->wanted))
+			return true;
+	}
+	return false;
+}
+
+bool meet_is_open(const struct presence *presence)
+{
+	uint64_t now_ns = meet_clock_ns();
+	bool alone = true;
+
+	for (int i = 0; i < PLACES; i++) {
+		struct place *p = &meeting->places[i];
+
+		if ((__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) & PHASE_MASK) != WAITS ||
+		    p->until_ns < now_ns)
+			continue;
+		/* Of a cycle of two nothing would be missing: meet() would have found it. */
+		if (plan->nr_members > 2 &&
+		    (is_before(presence, &p->here) || is_before(&p->here, presence)))
+			return true;
+		alone = false;
+	}
+	return alone;
+}
+
 static bool somebody_else_is(uint32_t members)
 {
 	uint64_t now_ns = meet_clock_ns();

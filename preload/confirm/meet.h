@@ -29,6 +29,8 @@ int meet_init(void);
  * make the cycle with this one go on.
  */
 bool meet(const struct presence *presence, uint64_t wait_ns);
+/* Could it be a part of a cycle with those that are there now? With nobody there it could. */
+bool meet_is_open(const struct presence *presence);
 /* Waits until another thread is there as another member than these. */
 bool meet_other(uint32_t members, uint64_t wait_ns);
 

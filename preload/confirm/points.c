@@ -10,7 +10,6 @@
  * processes of a run share, and what was not used is given back. A member that comes often has its
  * delays spread over the number of times that it is expected, or a busy start would use them up.
  */
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <time.h>
@@ -35,16 +34,13 @@ static uint64_t counted(const uint64_t *counter)
 
 /* --- locks that the thread holds ---------------------------------------------------------- */
 
+/* Nobody is woken or moved; what is left of the call is that it compares. */
 static bool word_is(const int *word, int value)
 {
-	static const struct timespec now = { 0, 0 };
-	long err;
+	static uint32_t nowhere;
 
-	do
-		err = sys_call(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value,
-			       (long)&now, 0, 0);
-	while (err == -EINTR);
-	return err == -ETIMEDOUT;
+	return sys_call(SYS_futex, (long)word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0,
+			(long)&nowhere, value) == 0;
 }
 
 static bool hold_is_true(const struct hold *hold)
@@ -131,11 +127,16 @@ static void let_others_first(const struct plan_member *member)
 static void stand(const struct presence *presence, uint64_t times)
 {
 	struct plan_member *member = first_member(presence->members);
-	uint64_t began = meet_clock_ns();
-	uint64_t taken = delay_take(member, times);
+	uint64_t began = meet_clock_ns(), taken = 0;
+	bool met = meet(presence, 0);
 
-	if (meet(presence, taken)) {
-		count(&member->met, 1);
+	if (!met && (plan->delay != PLAN_DELAY_FEW || meet_is_open(presence)))
+		taken = delay_take(member, times);
+	if (taken)
+		met = meet(presence, taken);
+	if (met) {
+		for (uint32_t i = 0; i < plan->nr_members; i++)
+			count(&plan->members[i].met, presence->members >> i & 1);
 		let_others_first(member);
 	}
 	delay_give_back(member, taken, began);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzes the reader, and the model and the reports on top of it: whatever the bytes are, they are
- * refused or an answer comes out, in which nothing is a control sequence.
+ * Fuzzes the reader, and the model, the reports and the exports on top of it: whatever the bytes are,
+ * they are refused or an answer comes out, in which nothing is a control sequence.
  *
  * Most of a trace is zeros and checksums, and a fuzzer that must invent 64 KiB blocks finds
  * nothing. So an input is a program of 16-byte operations (steps.h) that tracegen makes a trace
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../analyzer/cursor.h"
+#include "../../analyzer/export/export.h"
 #include "../../analyzer/report.h"
 #include "fuzz.h"
 #include "steps.h"
@@ -88,6 +89,37 @@ static void print(const struct report *report, int (*how)(const struct report *,
 	free(text);
 }
 
+static void export(const struct report *report, const struct exporter *exporter,
+		   enum export_attribute attribute)
+{
+	static int fd = -1;
+	struct export e = { .report = report, .attribute = attribute };
+	char *text;
+	long size;
+
+	e.out = fopen(fuzz_file(&fd, NULL, 0), "r+");
+	need(e.out != NULL);
+	need(exporter->write(&e) == 0);
+	need(fseek(e.out, 0, SEEK_END) == 0);
+	size = ftell(e.out);
+	need(size >= 0);
+	rewind(e.out);
+	text = malloc((size_t)size + 1);
+	need(text && fread(text, 1, (size_t)size, e.out) == (size_t)size);
+	if (!exporter->is_binary)
+		fuzz_need_harmless(text, (size_t)size);
+	free(text);
+	fclose(e.out);
+}
+
+/* But for the database, which has to have a name; tests/t/export.t makes some. */
+static void export_all(const struct report *report, enum export_attribute attribute)
+{
+	for (const struct exporter *exporter = exporters; exporter->name; exporter++)
+		if (!exporter->needs_path)
+			export(report, exporter, attribute);
+}
+
 static void report(struct reader *reader, uint8_t choice)
 {
 	struct model *model = model_new();
@@ -106,6 +138,7 @@ static void report(struct reader *reader, uint8_t choice)
 	need(model && model_add(model, reader, NULL) == 0 && model_finish(model) == 0);
 	print(&report, report_json);
 	print(&report, choice & 64 ? report_csv : report_text);
+	export_all(&report, choice & 128 ? EXPORT_HOLDER : EXPORT_WAITER);
 	model_free(model);
 }
 

@@ -244,7 +244,8 @@ void notation_read(struct notation *notation, const char *text, const char *kind
 
 	*notation = (struct notation){ .nr_nodes = 1 };
 	r->out = notation;
-	r->h = notation->history = history_new(MAX_THREADS, NOTATION_NAMES + MAX_THREADS);
+	r->h = notation->history =
+		history_new(MAX_THREADS, NOTATION_NAMES + MAX_THREADS, UINT64_MAX);
 	r->h->nr_things = 0;
 	read_kinds(r, kinds ? kinds : "");
 	while ((line = strsep(&rest, ";\n"))) {

@@ -14,7 +14,10 @@ static pthread_mutex_t fork_mu[SEATS] = { [0 ... SEATS - 1] = PTHREAD_MUTEX_INIT
 static void *dine(void *arg)
 {
 	int seat = (int)(intptr_t)arg;
+	char name[32];
 
+	snprintf(name, sizeof(name), "philosopher-%d", seat);
+	pthread_setname_np(pthread_self(), name);
 	turn_await(seat);
 	pthread_mutex_lock(&fork_mu[seat]);
 	pthread_mutex_lock(&fork_mu[(seat + 1) % SEATS]);

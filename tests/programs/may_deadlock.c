@@ -41,7 +41,7 @@ static void two(void *(*first)(void *), void *(*second)(void *))
 
 /* --- abba: two locks in both orders --- */
 
-static void *a_then_b(void *unused)
+static __attribute__((noinline)) void *a_then_b(void *unused)
 {
 	pthread_mutex_lock(&a);
 	pthread_mutex_lock(&b);
@@ -50,7 +50,7 @@ static void *a_then_b(void *unused)
 	return unused;
 }
 
-static void *b_then_a(void *unused)
+static __attribute__((noinline)) void *b_then_a(void *unused)
 {
 	pthread_mutex_lock(&b);
 	pthread_mutex_lock(&a);
@@ -86,15 +86,12 @@ static void execs(void)
 	execl("/proc/self/exe", "may_deadlock", "abba", (char *)NULL);
 }
 
-/* --- gate: so, but under a third lock --- */
+/* --- gated: so, but under a third lock --- */
 
 static void *gated_a_then_b(void *unused)
 {
 	pthread_mutex_lock(&gate);
-	pthread_mutex_lock(&a);
-	pthread_mutex_lock(&b);
-	pthread_mutex_unlock(&b);
-	pthread_mutex_unlock(&a);
+	a_then_b(NULL);
 	pthread_mutex_unlock(&gate);
 	return unused;
 }
@@ -102,10 +99,7 @@ static void *gated_a_then_b(void *unused)
 static void *gated_b_then_a(void *unused)
 {
 	pthread_mutex_lock(&gate);
-	pthread_mutex_lock(&b);
-	pthread_mutex_lock(&a);
-	pthread_mutex_unlock(&a);
-	pthread_mutex_unlock(&b);
+	b_then_a(NULL);
 	pthread_mutex_unlock(&gate);
 	return unused;
 }
@@ -307,6 +301,35 @@ static void wrapped(void)
 	two(wrapped_a_then_b, wrapped_b_then_a);
 }
 
+/* --- unrelated: at the same places, with locks of their own --- */
+
+static void *wrapped_c_then_gate(void *unused)
+{
+	take(&c);
+	take(&gate);
+	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&c);
+	return unused;
+}
+
+static void unrelated(void)
+{
+	two(wrapped_a_then_b, wrapped_c_then_gate);
+}
+
+/* --- crowd: the other one comes by with locks of its own before it comes with these --- */
+
+static void *wrapped_c_first(void *unused)
+{
+	wrapped_c_then_gate(unused);
+	return wrapped_b_then_a(unused);
+}
+
+static void crowd(void)
+{
+	two(wrapped_a_then_b, wrapped_c_first);
+}
+
 /* --- often: one thread takes both locks many times, the other once; gated, so it must end --- */
 
 static void *often_gated(void *unused)
@@ -381,7 +404,8 @@ static const struct {
 	{ "between", between }, { "before", before },	{ "joins", joins },
 	{ "wrapped", wrapped }, { "often", often },	{ "timed", timed },
 	{ "exits", exits },	{ "endless", endless }, { "rereads", rereads },
-	{ "monitor", monitor }, { "hangs", hangs },
+	{ "monitor", monitor }, { "hangs", hangs },	{ "unrelated", unrelated },
+	{ "crowd", crowd },
 };
 
 int main(int argc, char **argv)

@@ -292,6 +292,7 @@ static void named_semaphores(void)
 	char name[64];
 
 	snprintf(name, sizeof(name), "/values_wait-%d", getpid());
+	sem_unlink(name); /* of one that was killed and had our number */
 	errno = SENTINEL;
 	one = sem_open(name, 0);
 	say("sem_open", "missing", one == SEM_FAILED ? -1 : 0);

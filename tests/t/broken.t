@@ -58,7 +58,7 @@ class Tests:
             print("#   " + str(detail).replace("\n", "\n#   "), file=sys.stderr)
 
     def refused(self, name, data, words):
-        for command in ("info", "dump", "report"):
+        for command in ("info", "dump", "report", "order"):
             status, out, err = self.run(data, command)
             good = (status == 1 and not out and words in err and err.count("\n") == 1
                     and re.match(r"lockprof: x\.trace: byte \d+: ", err))
@@ -121,9 +121,9 @@ def survivals(tests):
             at = block + (rng.randrange(84, 13000) if block == 0 else rng.randrange(0, 5000))
             if at < len(data):
                 data[at] = rng.randrange(256)
-        for command in (["info"], ["dump", "--sort"], ["dump", "--records"], ["report"]):
+        for command in (["info"], ["dump", "--sort"], ["dump", "--records"], ["report"], ["order"]):
             status, _, err = tests.run(bytes(data), *command, tool=tool)
-            if status not in (0, 1) or "Sanitizer" in err or "runtime error" in err:
+            if status not in (0, 1, 3) or "Sanitizer" in err or "runtime error" in err:
                 bad.append((i, command, status, err[-2000:]))
     tests.check("40 files of random damage", not bad, "\n".join(map(str, bad[:3])))
 
@@ -167,7 +167,7 @@ def special(tests):
                 ("/proc/self/status", 1, "it is empty"), ("sparse", 1, "not a lockprof trace"),
                 ("absent", 1, "No such file"), ("grown", 0, ""), ("wild", 0, ""))
     for name, wanted, words in expected:
-        for command in (["info"], ["dump"], ["report"], ["report", "--json"]):
+        for command in (["info"], ["dump"], ["report"], ["report", "--json"], ["order", "--json"]):
             argv = [os.path.join(BUILD, "lockprof"), *command, name]
             run = subprocess.run(argv, cwd=folder, capture_output=True, timeout=60, check=False,
                                  preexec_fn=limited)

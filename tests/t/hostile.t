@@ -110,7 +110,7 @@ def names(tests):
                                                             "process")]
     commands += [["report", "--json"], ["report", "--csv", "--by=lock"], ["report", "--wide"],
                  ["info"], ["info", "--json"], ["dump"], ["dump", "--records"], ["order"],
-                 ["order", "--json"]]
+                 ["order", "--json"], ["order", "--sarif"], ["order", "--dot", "--all"]]
     for command in commands:
         run = tests.tool(*command, evil_trace)
         text = (run.stdout + run.stderr).decode("utf-8", "surrogateescape")

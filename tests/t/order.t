@@ -44,7 +44,7 @@ is 'what is suppressed does not fail' 0 "$(order --suppressions=rules hang.trace
 like 'and is counted' '*1 cycle hidden: 1 suppressed*' "$(cat out)"
 like 'an unused rule is told' '*rules:4: nothing fits this suppression' "$(cat err)"
 is 'asked for' 0 "$(order --suppressions=rules --explain-hidden hang.trace)"
-like 'it says why' '*suppressed OCCURRED: one and two wait for each other (ticket 17).*' \
+like 'it says why' '*OCCURRED not told: one and two wait for each other (ticket 17).*' \
 	"$(tr '\n' ' ' <out)"
 echo 'OCCURRED:take_a_then_b:take_a_then_b' >rules
 is 'two sites are two threads' 3 "$(order --suppressions=rules hang.trace)"
@@ -88,8 +88,12 @@ like 'says that it runs' '*still running*' "$(tr '\n' ' ' <out)"
 like 'and who waits for whom' \
 	'*OCCURRED*1. one holds a_mu for*3. one waits for b_mu for*Stuck behind it: hang*' \
 	"$(tr '\n' ' ' <out)"
-kill -9 "$("$lockprof" info --json live.trace | python3 -c '
+pid=$("$lockprof" info --json live.trace | python3 -c '
 import json, sys
-print(json.load(sys.stdin)["process"]["pid"])')"
+print(json.load(sys.stdin)["process"]["pid"])')
+is 'by the number of the process' 3 "$(order "$pid")"
+like 'the same' '*still running*OCCURRED*' "$(tr '\n' ' ' <out)"
+kill -9 "$pid"
 wait 2>/dev/null
+is 'which is no more' 1 "$(order "$pid")"
 echo "1..$count"

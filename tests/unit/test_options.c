@@ -21,6 +21,7 @@ struct values {
 	int color;
 	uint64_t count, size;
 	struct option_list list;
+	const char *maybe;
 };
 
 /* The words are split at blanks; what options_parse() returned comes back. */
@@ -33,8 +34,9 @@ static int parse(struct values *values, bool stops, const char *line, char **ope
 		{ "count", 'n', OPTION_COUNT, &values->count, "N", "how many", NULL },
 		{ "size", 0, OPTION_SIZE, &values->size, "SIZE", "how much", NULL },
 		{ "define", 'D', OPTION_LIST, &values->list, "X", "one more", NULL },
+		{ "maybe", 0, OPTION_MAYBE, &values->maybe, "FILE", "perhaps a file", NULL },
 	};
-	const struct options options = { "test", "[options]", "A test.\n", rows, 6, stops };
+	const struct options options = { "test", "[options]", "A test.\n", rows, 7, stops };
 	static char words[256];
 	char *argv[32] = { "test" }, *rest = words;
 	int argc = 1, first;
@@ -47,6 +49,21 @@ static int parse(struct values *values, bool stops, const char *line, char **ope
 	if (operand)
 		*operand = first >= 0 ? argv[first] : NULL;
 	return first;
+}
+
+static void test_a_value_that_may_lack(void **state)
+{
+	struct values v;
+	char *operand;
+
+	(void)state;
+	assert_true(parse(&v, false, "in", &operand) > 0);
+	assert_null(v.maybe);
+	assert_true(parse(&v, false, "--maybe in", &operand) > 0);
+	assert_string_equal(v.maybe, "");
+	assert_string_equal(operand, "in");
+	assert_true(parse(&v, false, "--maybe=out in", &operand) > 0);
+	assert_string_equal(v.maybe, "out");
 }
 
 static void test_kinds(void **state)
@@ -152,7 +169,8 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),	    cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_a_value_that_may_lack),	    cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_wrong_usage), cmocka_unit_test(test_size),
 		cmocka_unit_test(test_nearest),
 	};

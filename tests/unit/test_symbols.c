@@ -155,7 +155,7 @@ static size_t build_id_of(const char *file, unsigned char id[64])
 
 static struct symbols *open_file(const char *file)
 {
-	struct symbols *s = symbols_new();
+	struct symbols *s = symbols_new(NULL);
 
 	assert_non_null(s);
 	assert_int_equal(symbols_add_module(s, 7, path_of(file), NULL, 0), 0);
@@ -255,6 +255,27 @@ static void test_inlined_frames(void **state)
 		assert_null(symbols_module_note(s, 7));
 		symbols_free(s);
 	}
+}
+
+/* Two recordings of one file, under other numbers: what one found the other has, and keeps. */
+static void test_shared_by_recordings(void **state)
+{
+	struct symbols *one = open_file("pie"), *two = symbols_new(one);
+	uint64_t mark = address_of("pie", "mark_leaf");
+	const struct frame *frames, *again;
+
+	(void)state;
+	assert_int_equal(symbols_add_module(two, 3, path_of("pie"), NULL, 0), 0);
+	assert_int_equal(symbols_add_module(two, 4, path_of("lib.so"), NULL, 0), 0);
+	assert_int_equal(symbols_code(one, 7, mark, false, &frames), 3);
+	symbols_free(one);
+	assert_int_equal(symbols_code(two, 3, mark, false, &again), 3);
+	assert_ptr_equal(frames, again);
+	assert_int_equal(symbols_code(two, 4, address_of("lib.so", "mark_leaf"), false, &again), 3);
+	assert_ptr_not_equal(frames, again);
+	assert_int_equal(symbols_code(two, 7, mark, false, &again), 1);
+	assert_string_equal(again->module, "[anon]");
+	symbols_free(two);
 }
 
 static void test_return_address(void **state)
@@ -364,7 +385,7 @@ static void test_separate_debug_files(void **state)
 
 	/* The debug file of the recorded build-id stands in for a missing or changed file. */
 	for (int i = 0; i < 2; i++) {
-		s = symbols_new();
+		s = symbols_new(NULL);
 		symbols_add_module(s, 7, path_of(i ? "nodebug" : "absent"), id, length);
 		assert_inlined_leaf(s, mark);
 		assert_data(s, address_of("pie", "shards"), "shards");
@@ -462,13 +483,13 @@ static void test_changed_file(void **state)
 	uint64_t mark = address_of("pie", "mark_leaf");
 	unsigned char id[64];
 	size_t length = build_id_of("pie", id);
-	struct symbols *s = symbols_new();
+	struct symbols *s = symbols_new(NULL);
 
 	(void)state;
 	symbols_add_module(s, 7, path_of("pie"), id, length);
 	assert_inlined_leaf(s, mark);
 	symbols_free(s);
-	s = symbols_new();
+	s = symbols_new(NULL);
 	id[3] ^= 1;
 	symbols_add_module(s, 7, path_of("pie"), id, length);
 	assert_null(symbols_module_note(s, 7));
@@ -488,7 +509,7 @@ static void test_no_file(void **state)
 	(void)state;
 	assert_true(shell("mkfifo pipe"));
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		struct symbols *s = symbols_new();
+		struct symbols *s = symbols_new(NULL);
 
 		symbols_add_module(s, 7, paths[i], NULL, 0);
 		assert_symbol_only(s, 0x1234, NULL);
@@ -530,7 +551,7 @@ static void test_perf_map(void **state)
 				  "0x7f0000006000 10 prefix\n"
 				  "7f0000002000 80 old\n7f0000002000 40 new one\n"
 				  "7f0000004000 10 torn";
-	struct symbols *s = symbols_new();
+	struct symbols *s = symbols_new(NULL);
 
 	(void)state;
 	write_file("perf.map", map, sizeof(map) - 1);
@@ -544,13 +565,13 @@ static void test_perf_map(void **state)
 	assert_jit(s, 0x7f0000005000, NULL);
 	assert_jit(s, UINT64_MAX, NULL);
 	symbols_free(s);
-	s = symbols_new();
+	s = symbols_new(NULL);
 	symbols_set_perf_map(s, "/nonexistent", getuid());
 	assert_jit(s, 0x7f0000001000, NULL);
 	symbols_free(s);
 	/* Somebody else's; what root has is everybody's. */
 	assert_true(getuid() || !chown(path_of("perf.map"), 12345, 12345));
-	s = symbols_new();
+	s = symbols_new(NULL);
 	symbols_set_perf_map(s, path_of("perf.map"), getuid() ? getuid() + 1 : 54321);
 	assert_jit(s, 0x7f0000001000, NULL);
 	symbols_free(s);
@@ -740,6 +761,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inlined_frames),
+		cmocka_unit_test(test_shared_by_recordings),
 		cmocka_unit_test(test_return_address),
 		cmocka_unit_test(test_other_compilers),
 		cmocka_unit_test(test_without_debug_information),

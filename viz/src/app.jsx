@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The page from top to bottom, in the order in which somebody with a slow program asks.
+import { effect } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { tellFindings } from './data/order.js';
+import { searchRun } from './data/search.js';
 import { narrowRun } from './data/span.js';
-import { formatPercent, formatTime } from './format.js';
-import { page, query, range } from './state.js';
+import { formatCount, formatPercent, formatTime } from './format.js';
+import { chosenProcess, goTo, page, query, range, section } from './state.js';
+import { timed } from './timed.js';
 import { ApartView } from './views/apart.jsx';
+import { CompareView } from './views/compare.jsx';
 import { FlameView } from './views/flame.jsx';
 import { LocksView } from './views/locks.jsx';
 import { BlockingView, HeatView } from './views/matrix.jsx';
@@ -17,13 +21,18 @@ import { WaitersView } from './views/waiters.jsx';
 
 const SETTLE_MS = 150;
 
-/** A value, once it has not changed for a while. */
-function useSettled(value, ms) {
-	const [settled, setSettled] = useState(value);
+/** What the signals say, once they have not changed for a while; nothing is drawn anew before. */
+function useSettled(read, ms) {
+	const [settled, setSettled] = useState(read);
 	useEffect(() => {
-		const timer = setTimeout(() => setSettled(value), ms);
-		return () => clearTimeout(timer);
-	}, [value]);
+		let timer = 0;
+		const dispose = effect(() => {
+			const value = read();
+			clearTimeout(timer);
+			timer = setTimeout(() => setSettled(value), ms);
+		});
+		return () => { clearTimeout(timer); dispose(); };
+	}, []);
 	return settled;
 }
 
@@ -34,54 +43,100 @@ function SpanNote({ shown }) {
 	return (
 		<p class="span-note" role="status">
 			Shown: {formatTime(shown.span.end - shown.span.begin)} from {formatTime(shown.span.begin)} on
+			{chosenProcess.value !== null && `, process ${shown.processes[chosenProcess.value].pid}`}
 			{!shown.isExact && ', as far as the page has the single intervals'}.
-			<button type="button" class="link" onClick={() => { range.value = null; }}>the whole run</button>
+			<button type="button" class="link" onClick={() => { range.value = chosenProcess.value = null; }}>the whole run</button>
 		</p>
 	);
 }
 
+function waitingWords({ wait_ns, wait_share }) {
+	return wait_ns > 0 ? `${formatTime(wait_ns)} of waiting for locks (${formatPercent(wait_share)} of the threads' time)`
+		: 'no waiting for locks';
+}
+
 function Header({ title, run }) {
-	const { totals } = run;
+	const { totals } = run, several = run.processes.length > 1 ? `${formatCount(run.processes.length)} processes, ` : '';
 	return (
 		<header>
 			<h1>{title}</h1>
 			<p class="facts">
-				{formatTime(totals.duration_ns)}, {totals.threads} threads,{' '}
-				{formatTime(totals.wait_ns)} of waiting for locks ({formatPercent(totals.wait_share)} of the threads' time)
+				{formatTime(totals.duration_ns)}, {several}{formatCount(totals.threads)} thread{totals.threads === 1 ? '' : 's'}, {waitingWords(totals)}
 			</p>
-			<label class="search">
-				<span class="hidden">Search</span>
-				<input type="search" placeholder="search locks, threads, functions" value={query}
-					onInput={(e) => { query.value = e.currentTarget.value; }} />
-			</label>
 		</header>
 	);
 }
 
-/** The run, or what a span of it holds. Panning makes many spans, so it is counted when they rest. */
+const VIEWS = [
+	['compare', 'Changes'], ['locks', 'Locks'], ['timeline', 'Timeline'], ['flame', 'Stacks'], ['heat', 'Threads'],
+	['blocking', 'Blocking'], ['waiters', 'Waiters'], ['order', 'Order'], ['apart', 'Other waits'], ['run', 'Run'],
+];
+
+/** Stays in sight: where one is, what is searched for, and which span is shown. */
+function Bar({ shown, found, isComparison }) {
+	return (
+		<div class="bar">
+			<nav aria-label="Views">
+				{VIEWS.filter(([id]) => (id !== 'compare' || isComparison) && (id !== 'order' || shown.order)).map(([id, title]) => (
+					<a key={id} href={`#view=${id}`} onClick={(e) => { e.preventDefault(); goTo(id); }}>{title}</a>
+				))}
+			</nav>
+			<label class="search">
+				<span class="hidden">Search</span>
+				<input type="search" placeholder="search locks, threads, functions" value={query}
+					onInput={(e) => { query.value = e.currentTarget.value; }} />
+				{found && <span class="aside" role="status"> {formatCount(found.classes.size)} classes of locks, {formatCount(found.threads.size)} threads</span>}
+			</label>
+			{shown.processes.length > 1 && shown.intervals && <ProcessChooser run={shown} />}
+			<SpanNote shown={shown} />
+		</div>
+	);
+}
+
+/** The run, or what a span and a process of it hold. Panning makes many spans, so it is counted when they rest. */
 function useShownRun(run) {
-	const span = useSettled(range.value, SETTLE_MS);
-	return useMemo(() => (span && run.intervals ? narrowRun(run, span) : run), [run, span]);
+	const span = useSettled(() => range.value, SETTLE_MS), process = chosenProcess.value;
+	return useMemo(() => {
+		if (!run.intervals || (!span && process === null))
+			return run;
+		return timed('lockprof-span', () => narrowRun(run, span ?? { begin: 0, end: run.intervals.endTime }, process));
+	}, [run, span, process]);
+}
+
+function ProcessChooser({ run }) {
+	const choose = (e) => { chosenProcess.value = e.currentTarget.value === '' ? null : Number(e.currentTarget.value); };
+	return (
+		<label>
+			process{' '}
+			<select value={chosenProcess.value ?? ''} onChange={choose}>
+				<option value="">all {formatCount(run.processes.length)}</option>
+				{run.processes.map((process, i) => <option key={i} value={i}>{process.exe.slice(process.exe.lastIndexOf('/') + 1)} {process.pid}</option>)}
+			</select>
+		</label>
+	);
 }
 
 export function App() {
-	const { title, run, version } = page.value;
+	const { title, run, base, version } = page.value;
 	const shown = useShownRun(run);
+	const found = useMemo(() => searchRun(run, query.value), [run, query.value]);
+	useEffect(() => { if (section.value) goTo(section.value); }, []);
 	return (
 		<>
 			<Header title={title} run={run} />
+			<Bar shown={shown} found={found} isComparison={!!base} />
 			<main>
+				{base && <CompareView run={run} base={base} />}
 				<Summary run={run} findings={tellFindings(run.order)} />
-				<SpanNote shown={shown} />
-				<LocksView run={shown} />
-				<TimelineView run={run} />
+				<LocksView run={shown} found={found} />
+				<TimelineView run={run} shown={shown} found={found} />
 				<FlameView run={shown} />
 				<HeatView run={shown} />
 				<BlockingView run={shown} />
-				<WaitersView run={run} />
+				<WaitersView run={run} span={shown.span ?? null} />
 				<OrderView run={run} />
 				<ApartView run={run} />
-				<RunView run={run} version={version} />
+				<RunView run={run} shown={shown} base={base} version={version} found={found} />
 			</main>
 		</>
 	);

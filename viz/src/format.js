@@ -34,6 +34,14 @@ export function formatPercent(ratio) {
 	return `${percent < 99.95 ? percent.toFixed(1) : percent.toFixed(0)}${NBSP}%`;
 }
 
+/** From 100 to 150 is "+50 %"; what became many times as much is "x 12". */
+export function formatChange(before, now) {
+	const ratio = now / before;
+	if (ratio >= 10)
+		return `x${NBSP}${ratio.toFixed(0)}`;
+	return `${ratio < 1 ? '−' : '+'}${(Math.abs(ratio - 1) * 100).toFixed(0)}${NBSP}%`;
+}
+
 /** A frame's place: "file.c:12", else the module's name. */
 export function framePlace([, file, line, module]) {
 	if (!file || !line)
@@ -41,8 +49,13 @@ export function framePlace([, file, line, module]) {
 	return `${file.slice(file.lastIndexOf('/') + 1)}:${line}`;
 }
 
+/** The function; where it has no name, "libx.so+0x1234". */
+export function frameName([name, , , module]) {
+	return name.startsWith('+0x') && module ? module + name : name;
+}
+
 /** "f (file.c:12)" */
 export function formatFrame(frame) {
 	const place = framePlace(frame);
-	return place ? `${frame[0]} (${place})` : frame[0];
+	return place && !frame[0].startsWith('+0x') ? `${frame[0]} (${place})` : frameName(frame);
 }

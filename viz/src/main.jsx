@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Unpacks the recording, then draws. What goes wrong before that is said on the page.
-import { render } from 'preact';
+import { options, render } from 'preact';
 import { App } from './app.jsx';
 import { loadPage } from './data/load.js';
 import { followFragment, page } from './state.js';
+
+/* However many events there are in a frame, what they change is drawn once. */
+options.debounceRendering = requestAnimationFrame;
 
 async function main() {
 	const root = document.getElementById('app');
@@ -17,7 +20,10 @@ async function main() {
 	followFragment(window);
 	root.textContent = '';
 	render(<App />, root);
-	root.dataset.ready = 'true';
+	requestAnimationFrame(() => setTimeout(() => { /* behind the first picture */
+		performance.mark('lockprof-ready');
+		root.dataset.ready = 'true';
+	}));
 }
 
 main();

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The whole run in one strip: how many threads waited, and which part of it is shown below.
+// The whole run in one strip: how many threads waited, and which part of it is shown below. The first is
+// drawn once and kept, since only the second changes.
 import { readColours } from './timeline.js';
 
 export const OVERVIEW_HEIGHT = 48;
 
-export function drawOverview(canvas, waiters, endTime, span, width) {
-	const context = canvas.getContext('2d'), ratio = window.devicePixelRatio || 1;
-	const colours = readColours(canvas);
+function newCanvas(width, ratio) {
+	const canvas = document.createElement('canvas');
 	canvas.width = Math.round(width * ratio);
 	canvas.height = Math.round(OVERVIEW_HEIGHT * ratio);
-	context.setTransform(ratio, 0, 0, ratio, 0, 0);
+	canvas.getContext('2d').setTransform(ratio, 0, 0, ratio, 0, 0);
+	return canvas;
+}
+
+/** waiters: averages of equal parts of the run. */
+export function drawWaiters(canvas, waiters, width) {
+	const ratio = window.devicePixelRatio || 1, picture = newCanvas(width, ratio), context = picture.getContext('2d');
+	const colours = readColours(canvas), most = Math.max(1, waiters.reduce((a, b) => Math.max(a, b), 0));
 	context.fillStyle = colours.shade;
 	context.fillRect(0, 0, width, OVERVIEW_HEIGHT);
-
-	const most = Math.max(1, waiters.reduce((a, b) => Math.max(a, b), 0));
 	context.fillStyle = colours.wait;
 	for (let x = 0; x < width; x++) {
 		const from = Math.floor(x / width * waiters.length);
@@ -26,6 +31,20 @@ export function drawOverview(canvas, waiters, endTime, span, width) {
 			context.fillRect(x, OVERVIEW_HEIGHT - pixels, 1, pixels);
 		}
 	}
+	return { picture, ratio, colours, width };
+}
+
+/** drawn: of drawWaiters(). */
+export function drawOverview(canvas, { picture, ratio, colours, width }, endTime, span) {
+	const context = canvas.getContext('2d');
+	if (canvas.width !== picture.width)
+		canvas.width = picture.width;
+	if (canvas.height !== picture.height)
+		canvas.height = picture.height;
+	context.setTransform(1, 0, 0, 1, 0, 0);
+	context.drawImage(picture, 0, 0);
+	context.setTransform(ratio, 0, 0, ratio, 0, 0);
+
 	const x1 = span.begin / endTime * width, x2 = span.end / endTime * width;
 	context.fillStyle = colours.faint;
 	context.globalAlpha = 0.25;

@@ -10,7 +10,7 @@ import { isLockWait, WAIT } from '../data/timeline.js';
 
 export const LANE_HEIGHT = 20;
 const PAD = 2, BAR = LANE_HEIGHT - 2 * PAD;
-const ROWS_PER_PIXEL = 4; /* more are drawn as a density */
+const ROWS_PER_PIXEL = 1; /* more are drawn as a density */
 const HATCH_FROM = 6; /* pixels */
 const MAX_ARROWS = 200;
 
@@ -20,7 +20,7 @@ export function readColours(element) {
 	const colour = (name) => style.getPropertyValue(name).trim();
 	return {
 		ink: colour('--ink'), faint: colour('--faint'), line: colour('--line'), shade: colour('--shade'),
-		held: colour('--held'), heldWaiters: colour('--held-waiters'), wait: colour('--wait'),
+		held: colour('--held'), short: colour('--short'), heldWaiters: colour('--held-waiters'), wait: colour('--wait'),
 		blocked: colour('--blocked'), cond: colour('--cond'), chosen: colour('--chosen'), paper: colour('--paper'),
 	};
 }
@@ -41,6 +41,14 @@ function hatch(context, colour, crossed) {
 	}
 	c.stroke();
 	return context.createPattern(tile, 'repeat');
+}
+
+/** The average of parts [from, to) as pixels of a bar; whatever is not nothing is one at least. */
+function densityHeight(parts, from, to) {
+	let sum = 0, count = 0;
+	for (let i = Math.floor(from); i < to && i < parts.length; i++, count++)
+		sum += parts[i];
+	return sum > 0 ? Math.max(1, Math.round(Math.min(1, sum / count) * BAR)) : 0;
 }
 
 export class TimelinePainter {
@@ -93,32 +101,34 @@ export class TimelinePainter {
 		}
 		context.fillStyle = colours.line;
 		context.fillRect(0, y + LANE_HEIGHT - 1, width, 1);
-		if (to - from > width * ROWS_PER_PIXEL && this.binsSuffice(lane, picture))
-			this.drawDensity(picture, lane, y);
+		const isDense = to - from > width * ROWS_PER_PIXEL && this.partsSuffice(lane, picture);
+		if (lane.counted)
+			this.drawDensity(picture, lane.counted, y, colours.short);
+		if (isDense)
+			this.drawDensity(picture, lane.held, y, colours.held);
 		else
 			this.drawHolds(picture, lane, y, from, to);
 		this.drawWaits(picture, lane, y);
 	}
 
-	/** Whether a bin of the whole run is at most a pixel of this picture. */
-	binsSuffice(lane, { span, width }) {
-		return this.timeline.endTime / lane.bins.nr <= (span.end - span.begin) / width;
+	/** Whether a part of the whole run that has a number of its own is at most a pixel of this picture. */
+	partsSuffice(lane, { span, width }) {
+		return lane.held.width <= (span.end - span.begin) / width;
 	}
 
-	drawDensity({ span, width }, lane, y) {
-		const { context, colours } = this, { held, nr } = lane.bins;
-		const perPixel = (span.end - span.begin) / width / (this.timeline.endTime / nr);
-		const first = span.begin / (this.timeline.endTime / nr);
-		context.fillStyle = colours.held;
-		for (let x = 0; x < width; x++) {
-			let sum = 0, from = Math.floor(first + x * perPixel), count = 0;
-			for (let bin = from; bin < first + (x + 1) * perPixel && bin < nr; bin++, count++)
-				sum += held[bin];
-			const part = count ? Math.min(1, sum / count) : 0;
-			if (part > 0) {
-				const height = Math.max(1, part * BAR);
-				context.fillRect(x, y + LANE_HEIGHT - PAD - height, 1, height);
-			}
+	drawDensity({ span, width }, { parts, width: partWidth }, y, colour) {
+		const { context } = this;
+		const perPixel = (span.end - span.begin) / width / partWidth, first = span.begin / partWidth;
+		let from = 0, height = 0;
+		context.fillStyle = colour;
+		for (let x = 0; x <= width; x++) {
+			const next = x < width ? densityHeight(parts, first + x * perPixel, first + (x + 1) * perPixel) : 0;
+			if (next === height)
+				continue;
+			if (height > 0) /* neighbours that are alike are one */
+				context.fillRect(from, y + LANE_HEIGHT - PAD - height, x - from, height);
+			from = x;
+			height = next;
 		}
 	}
 

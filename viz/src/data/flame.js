@@ -2,6 +2,8 @@
 // Waiting as a tree of stacks: root is everything, then the lock, then who called whom from the bottom of the
 // stack up. A node's value is the waiting of all that lies above it.
 
+import { frameName } from '../format.js';
+
 /** node: { name, value, children: Map by name, self } */
 function makeNode(name) {
 	return { name, value: 0, base: 0, self: 0, children: new Map() };
@@ -23,7 +25,7 @@ export function stackNames(run, stack) {
 	for (let i = frames.length - 1; i >= 0; i--) {
 		const frame = run.frames[frames[i]];
 		if (names.length > 0 || !BOTTOMS.test(frame[0]))
-			names.push(frame[0]);
+			names.push(frameName(frame));
 	}
 	return names;
 }

@@ -1,83 +1,17 @@
 // SPDX-License-Identifier: MIT
 // A lane of the timeline is a thread or a lock; this says which rows it has, and finds those of a
-// span of time quickly.
-//
-// Rows of a lane are ordered by begin, but a long one may reach over many that begin later. So each
-// lane keeps the latest end up to each row: the first row that can reach into a span is found by
-// bisection in that.
+// span of time quickly (rows.js).
+import { LaneRows } from './rows.js';
 import { isLockWait } from './timeline.js';
 
-const BINS = 4096;
-
-/** Rows [from, to) of a lane, or those that `index` lists there. */
-class LaneRows {
-	constructor(rows, index, from, to) {
-		this.rows = rows;
-		this.index = index;
-		this.from = from;
-		this.to = to;
-		this.latest = null;
-	}
-
-	get nr() {
-		return this.to - this.from;
-	}
-
-	/** The row's number in the arrays of `rows`. */
-	at(i) {
-		return this.index ? this.index[i] : i;
-	}
-
-	/** latest[i - from]: the latest end of rows from..i. */
-	latestEnds() {
-		if (this.latest)
-			return this.latest;
-		const { begin, length } = this.rows, latest = new Float64Array(this.nr);
-		let end = 0;
-		for (let i = this.from; i < this.to; i++) {
-			const row = this.at(i);
-			end = Math.max(end, begin[row] + length[row]);
-			latest[i - this.from] = end;
-		}
-		return (this.latest = latest);
-	}
-
-	/** The first that can end after `time`. */
-	firstReaching(time) {
-		const latest = this.latestEnds();
-		let low = 0, high = latest.length;
-		while (low < high) {
-			const middle = (low + high) >>> 1;
-			if (latest[middle] <= time)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		return this.from + low;
-	}
-
-	/** The first that begins at or after `time`. */
-	firstFrom(time) {
-		let low = this.from, high = this.to;
-		while (low < high) {
-			const middle = (low + high) >>> 1;
-			if (this.rows.begin[this.at(middle)] < time)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		return low;
-	}
-}
+const BINS = 16384;
 
 /** Parts of the run's time that a lane's rows cover: BINS numbers of 0..1. */
-function cover(laneRows, end, takes) {
+function cover(laneRows, end) {
 	const bins = new Float32Array(BINS), width = end / BINS;
 	const { begin, length } = laneRows.rows;
 	for (let i = laneRows.from; i < laneRows.to; i++) {
 		const row = laneRows.at(i);
-		if (!takes(row))
-			continue;
 		const first = begin[row] / width, last = (begin[row] + length[row]) / width;
 		for (let bin = Math.floor(first); bin <= last && bin < BINS; bin++)
 			bins[bin] += Math.min(last, bin + 1) - Math.max(first, bin);
@@ -86,39 +20,57 @@ function cover(laneRows, end, takes) {
 }
 
 export class Lane {
-	constructor(timeline, label, index, holds, waits) {
+	/** thing: of run.threads or run.locks; index: which one */
+	constructor(timeline, thing, index, holds, waits) {
 		this.timeline = timeline;
-		this.label = label;
-		/** index in run.threads or run.locks */
+		this.label = thing.label ?? thing.name;
+		this.process = thing.process;
+		this.wait_ns = thing.all.wait_ns;
+		this.hold_ns = thing.all.hold_ns;
 		this.index = index;
 		this.holds = holds;
 		this.waits = waits;
+		/** what the analyzer counted of all holds, with those that have no row; or null */
+		this.counted = null;
 	}
 
-	/** { held, waited } of the whole run, for pictures in which single rows are too narrow. */
-	get bins() {
-		if (!this.cover) {
-			const { waits, endTime } = this.timeline;
-			this.cover = {
-				nr: BINS,
-				held: cover(this.holds, endTime, () => true),
-				waited: cover(this.waits, endTime, (row) => isLockWait(waits.kind[row])),
-			};
-		}
+	/** When it has its first row. */
+	get begin() {
+		const first = (rows) => (rows.nr ? rows.rows.begin[rows.at(rows.from)] : Infinity);
+		return Math.min(first(this.holds), first(this.waits));
+	}
+
+	/** { parts, width }: of parts of the run that last `width` ns, how much of each it was held. */
+	get held() {
+		this.cover ??= { parts: cover(this.holds, this.timeline.endTime), width: this.timeline.endTime / BINS };
 		return this.cover;
 	}
 }
 
+/** Lanes of a kind in the order that somebody wants; of equal ones the first stays first. */
+export function orderLanes(lanes, order) {
+	const compare = {
+		waiting: (a, b) => b.wait_ns - a.wait_ns || b.hold_ns - a.hold_ns,
+		start: (a, b) => (a.begin === b.begin ? 0 : a.begin - b.begin),
+		name: (a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }),
+	};
+	return [...lanes].sort(compare[order]);
+}
+
 export function makeThreadLanes(run, timeline) {
-	return run.threads.map((thread, i) => new Lane(timeline, thread.name, i,
-		new LaneRows(timeline.holds, null, timeline.holds.first[i], timeline.holds.first[i + 1]),
-		new LaneRows(timeline.waits, null, timeline.waits.first[i], timeline.waits.first[i + 1])));
+	return run.threads.map((thread, i) => {
+		const lane = new Lane(timeline, thread, i,
+			new LaneRows(timeline.holds, null, timeline.holds.first[i], timeline.holds.first[i + 1]),
+			new LaneRows(timeline.waits, null, timeline.waits.first[i], timeline.waits.first[i + 1]));
+		lane.counted = timeline.heldOfThread(i);
+		return lane;
+	});
 }
 
 /** Of the locks that have rows, most waiting first (as run.locks is). */
 export function makeLockLanes(run, timeline) {
 	const holds = timeline.holdsByLock, waits = timeline.waitsByLock;
-	return run.locks.map((lock, i) => new Lane(timeline, lock.name, i,
+	return run.locks.map((lock, i) => new Lane(timeline, lock, i,
 		new LaneRows(timeline.holds, holds.rows, holds.first[i], holds.first[i + 1]),
 		new LaneRows(timeline.waits, waits.rows, waits.first[i], waits.first[i + 1])))
 		.filter((lane) => lane.holds.nr > 0 || lane.waits.nr > 0);
@@ -129,10 +81,10 @@ export function makeLockLanes(run, timeline) {
  * both ordered by begin; a wait reaches over the holds that overlap it.
  */
 export function markWaitedFor(timeline) {
-	const { holds, waits, holdsByLock, waitsByLock, nrLocks } = timeline;
+	const { holds, waits, waitsByLock, nrLocks } = timeline;
 	const marks = new Uint8Array(holds.nr);
 	for (let lock = 0; lock < nrLocks; lock++) {
-		const group = new LaneRows(holds, holdsByLock.rows, holdsByLock.first[lock], holdsByLock.first[lock + 1]);
+		const group = timeline.holdsOfLock(lock);
 		for (let i = waitsByLock.first[lock]; i < waitsByLock.first[lock + 1]; i++) {
 			const wait = waitsByLock.rows[i], end = waits.begin[wait] + waits.length[wait];
 			for (let k = group.firstReaching(waits.begin[wait]); k < group.to; k++) {
@@ -164,12 +116,28 @@ export function markUnderLock(timeline, threadLanes) {
 	return marks;
 }
 
+/** The waiting that the analyzer counted, with that which has no row: the average of each bin. */
+function addCounted(bins, timeline, span, width) {
+	const { parts, width: counted } = timeline.waitedOfAll();
+	for (let bin = 0; bin < bins.length; bin++) {
+		const from = Math.floor((span.begin + bin * width) / counted), to = Math.max(from + 1, Math.ceil((span.begin + (bin + 1) * width) / counted));
+		let sum = 0;
+		for (let i = from; i < to; i++)
+			sum += parts[i] ?? 0;
+		bins[bin] = sum / (to - from);
+	}
+}
+
 /**
  * How many threads waited for a lock: averages over nr equal parts of a span, of all locks or of one
  * class (index, else -1).
  */
 export function averageWaiters(timeline, span, nr, cls) {
 	const bins = new Float64Array(nr), width = (span.end - span.begin) / nr, { waits } = timeline;
+	if (cls < 0 && timeline.min_wait_ns > 0) {
+		addCounted(bins, timeline, span, width);
+		return bins;
+	}
 	for (let row = 0; row < waits.nr; row++) {
 		if (!isLockWait(waits.kind[row]) || (cls >= 0 && timeline.contextClass[waits.context[row]] !== cls))
 			continue;

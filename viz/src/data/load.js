@@ -4,6 +4,7 @@
 // The elements are emptied once they are read: a page with a million intervals must not keep them
 // twice.
 import { decodeColumn } from './decode.js';
+import { parseClean } from './text.js';
 import { makeTimeline } from './timeline.js';
 
 const SCHEMA = 'lockprof-page/1';
@@ -41,7 +42,7 @@ const COLUMNS = [
 	'hold_begin', 'hold_length', 'hold_context',
 	'wait_begin', 'wait_length', 'wait_context', 'wait_stack', 'wait_kind',
 	'context_lock', 'context_class', 'context_stack', 'context_mode',
-	'bin_count', 'bin_held', 'bin_waited',
+	'bin_held', 'bin_waited',
 ];
 
 async function takeTimeline(document, run) {
@@ -52,6 +53,18 @@ async function takeTimeline(document, run) {
 	return makeTimeline(run, columns);
 }
 
+/** thread.label: its name, with what tells it from others of that name. */
+export function labelThreads(run) {
+	const times = new Map();
+	for (const { name } of run.threads)
+		times.set(name, (times.get(name) ?? 0) + 1);
+	for (const thread of run.threads) {
+		const tid = times.get(thread.name) > 1 ? ` ${thread.tid}` : '';
+		const pid = run.processes.length > 1 ? ` [${run.processes[thread.process].pid}]` : '';
+		thread.label = thread.name + tid + pid;
+	}
+}
+
 /**
  * The whole page: { title, version, runs, run, base }. `run` is what the page is about, `base` what
  * it is compared with, or null. Rejects with a sentence for people.
@@ -60,16 +73,17 @@ export async function loadPage(document) {
 	const text = takeText(document, 'lockprof-page');
 	if (text === null || text === '')
 		throw new Error('This page has no recording in it. "lockprof html TRACE" makes one that has.');
-	const page = JSON.parse(text);
+	const page = parseClean(text);
 	if (page.schema !== SCHEMA)
 		throw new Error(`This page's data are "${page.schema}", but it can only show "${SCHEMA}".`);
 	const last = page.runs.length - 1;
 	await Promise.all(page.runs.map(async (run, i) => {
 		run.stacks = await takeStacks(document, i === last ? '' : 'base_');
+		labelThreads(run);
 	}));
 	const run = page.runs[last];
 	const order = takeText(document, 'lockprof-order');
-	run.order = order ? JSON.parse(order) : null;
+	run.order = order ? parseClean(order) : null;
 	run.intervals = await takeTimeline(document, run);
 	return { ...page, run, base: last > 0 ? page.runs[0] : null };
 }

@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: MIT
-// The run as it would look if only a span of it had been recorded: the same lists, counted anew from the
-// intervals of the timeline, times cut at the span's ends.
+// The run as it would look if only a span of it, or one of its processes, had been recorded: the same
+// lists, counted anew from the intervals of the timeline, times cut at the span's ends.
 //
 // An acquisition counts where its hold ends, as in the analyzer; a wait where it ends. Blame is cut as the
 // analyzer does it: along the holds of the same lock by other threads, from the latest end backwards, so
-// that no moment is charged twice.
+// that no moment is charged twice. A wait can overlap many holds, so blame is added up by hold and by
+// pair of threads in arrays, lock by lock, and made into lists at the end.
+import { Histogram } from './hist.js';
+import { physicalNumber } from './places.js';
 import { isLockWait, WAIT } from './timeline.js';
 
-function emptyCounters() {
-	return {
-		acquired: 0, contended: 0, wait_ns: 0, wait_max_ns: 0, held: 0, hold_ns: 0, hold_max_ns: 0,
-		wait_p50_ns: null, wait_p90_ns: null, wait_p99_ns: null, hold_p50_ns: null, hold_p90_ns: null, hold_p99_ns: null,
-		timeouts: 0, try_failures: 0, relocks: 0, waits: [], holds: [],
-	};
-}
-
-function percentile(sorted, p) {
-	return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] : null;
-}
-
-/** Percentiles, from the lengths that were gathered. */
-function finish(counters) {
-	for (const [what, key] of [['waits', 'wait'], ['holds', 'hold']]) {
-		const sorted = Float64Array.from(counters[what]).sort();
-		counters[`${key}_p50_ns`] = percentile(sorted, 0.5);
-		counters[`${key}_p90_ns`] = percentile(sorted, 0.9);
-		counters[`${key}_p99_ns`] = percentile(sorted, 0.99);
-		delete counters[what];
+class Counters {
+	constructor() {
+		this.acquired = this.contended = this.timeouts = 0;
+		this.wait_ns = this.hold_ns = 0;
+		this.waits = new Histogram();
+		this.holds = new Histogram();
 	}
-	return counters;
+
+	/** As the analyzer writes them (viz/DATA.md). */
+	get counters() {
+		const { waits, holds } = this;
+		return {
+			acquired: this.acquired, contended: this.contended, timeouts: this.timeouts, try_failures: 0, relocks: 0,
+			wait_ns: this.wait_ns, wait_max_ns: waits.max,
+			wait_p50_ns: waits.percentile(0.5), wait_p90_ns: waits.percentile(0.9), wait_p99_ns: waits.percentile(0.99),
+			held: holds.nr, hold_ns: this.hold_ns, hold_max_ns: holds.max,
+			hold_p50_ns: holds.percentile(0.5), hold_p90_ns: holds.percentile(0.9), hold_p99_ns: holds.percentile(0.99),
+			wait_hist: waits.buckets, hold_hist: holds.buckets,
+		};
+	}
 }
 
-/** Sums by a key of several parts; each entry keeps its parts. */
+/** Entries by a number that stands for all that tells them apart. */
 class Sums {
 	constructor() {
 		this.entries = new Map();
 	}
 
-	get(parts) {
-		const key = Object.values(parts).join();
+	get(key, make) {
 		let entry = this.entries.get(key);
 		if (!entry)
-			this.entries.set(key, (entry = { ...parts, wait_ns: 0, waits: 0, wait_max_ns: 0 }));
+			this.entries.set(key, (entry = make()));
 		return entry;
 	}
 
@@ -54,179 +54,224 @@ function overlap(begin, end, span) {
 	return Math.max(0, Math.min(end, span.end) - Math.max(begin, span.begin));
 }
 
+const indexOrNull = (index) => (index < 0 ? null : index);
+
 class SpanOfRun {
-	constructor(run, timeline, span) {
+	constructor(run, timeline, span, process) {
 		Object.assign(this, { run, timeline, span });
-		this.classes = run.classes.map(() => emptyCounters());
-		this.locks = run.locks.map(() => emptyCounters());
-		this.threads = run.threads.map(() => ({ all: emptyCounters(), cond: 0, join: 0 }));
+		this.isIn = Uint8Array.from(run.threads, (thread) => (process === null || thread.process === process ? 1 : 0));
+		this.classes = run.classes.map(() => new Counters());
+		this.locks = run.locks.map(() => new Counters());
+		this.threads = run.threads.map(() => new Counters());
+		this.condTime = new Float64Array(run.threads.length);
+		this.joinTime = new Float64Array(run.threads.length);
 		this.waits = new Sums();
+		this.waiters = new Sums();
 		this.blames = new Sums();
 		this.blockings = new Sums();
-		this.sites = new Map();
-		this.unattributed = new Float64Array(run.classes.length);
-	}
-
-	/** The counters that a row counts in. */
-	countersOf(rows, row) {
-		const context = rows.context[row], { timeline } = this;
-		const cls = timeline.contextClass[context], lock = timeline.contextLock[context];
-		const counters = [this.threads[rows.thread[row]].all];
-		if (cls >= 0)
-			counters.push(this.classes[cls]);
-		if (lock >= 0)
-			counters.push(this.locks[lock]);
-		return counters;
+		this.sites = new Sums();
+		this.siteOf = new Array(timeline.contextStack.length);
+		this.charged = new Float64Array(run.classes.length);
+		this.blamed = new Float64Array(timeline.holds.nr);
 	}
 
 	takeHolds() {
-		const { holds } = this.timeline, { span } = this;
+		const { holds, contextClass, contextLock } = this.timeline, { span } = this;
 		for (let row = 0; row < holds.nr; row++) {
-			const end = holds.begin[row] + holds.length[row];
-			if (end <= span.begin || holds.begin[row] >= span.end)
+			const begin = holds.begin[row], end = begin + holds.length[row];
+			if (end <= span.begin || begin >= span.end || !this.isIn[holds.thread[row]])
 				continue;
-			const inside = overlap(holds.begin[row], end, span);
-			for (const c of this.countersOf(holds, row)) {
-				c.hold_ns += inside;
-				if (end > span.end)
-					continue;
-				c.acquired++;
-				c.held++;
-				c.holds.push(holds.length[row]);
-				c.hold_max_ns = Math.max(c.hold_max_ns, holds.length[row]);
+			const inside = overlap(begin, end, span), context = holds.context[row];
+			const ended = end <= span.end, length = holds.length[row];
+			this.takeHold(this.threads[holds.thread[row]], inside, ended, length);
+			if (contextClass[context] >= 0)
+				this.takeHold(this.classes[contextClass[context]], inside, ended, length);
+			if (contextLock[context] >= 0)
+				this.takeHold(this.locks[contextLock[context]], inside, ended, length);
+			const site = this.siteOfContext(context);
+			if (site) {
+				site.hold_ns += inside;
+				site.acquired += ended ? 1 : 0;
 			}
-			this.takeSite(holds, row, inside, 0);
 		}
 	}
 
-	takeSite(rows, row, hold, wait) {
-		const { timeline } = this, context = rows.context[row];
-		const cls = timeline.contextClass[context];
-		if (cls < 0)
+	takeHold(counters, inside, ended, length) {
+		counters.hold_ns += inside;
+		if (!ended)
 			return;
-		const frames = this.run.stacks[timeline.contextStack[context]];
-		const key = `${cls},${frames[0] ?? -1}`;
-		let site = this.sites.get(key);
-		if (!site)
-			this.sites.set(key, (site = { class: cls, lock: timeline.contextLock[context], stack: timeline.contextStack[context],
-				acquired: 0, contended: 0, wait_ns: 0, hold_ns: 0 }));
-		site.acquired += wait ? 0 : 1;
-		site.contended += wait ? 1 : 0;
-		site.hold_ns += hold;
-		site.wait_ns += wait;
+		counters.acquired++;
+		counters.holds.add(length);
+	}
+
+	/** Contexts that ask at one place for one class are one site. */
+	siteOfContext(context) {
+		if (this.siteOf[context] === undefined) {
+			const { contextClass, contextLock, contextStack } = this.timeline, cls = contextClass[context];
+			const stack = contextStack[context], frame = physicalNumber(this.run, stack) ?? -1;
+			this.siteOf[context] = cls < 0 ? null : this.sites.get((frame + 1) * this.classes.length + cls, () => ({
+				class: cls, lock: indexOrNull(contextLock[context]), stack, acquired: 0, contended: 0, wait_ns: 0, hold_ns: 0,
+			}));
+		}
+		return this.siteOf[context];
 	}
 
 	takeWaits() {
 		const { waits } = this.timeline, { span } = this;
 		for (let row = 0; row < waits.nr; row++) {
-			const end = waits.begin[row] + waits.length[row];
-			if (end <= span.begin || waits.begin[row] >= span.end)
+			const begin = waits.begin[row], end = begin + waits.length[row], thread = waits.thread[row];
+			if (end <= span.begin || begin >= span.end || !this.isIn[thread])
 				continue;
-			const inside = overlap(waits.begin[row], end, span);
+			const inside = overlap(begin, end, span);
 			if (isLockWait(waits.kind[row]))
-				this.takeLockWait(row, inside, end);
+				this.takeLockWait(row, inside, end <= span.end);
 			else if (waits.kind[row] === WAIT.CONDITION)
-				this.threads[waits.thread[row]].cond += inside;
+				this.condTime[thread] += inside;
 			else if (waits.kind[row] === WAIT.JOIN)
-				this.threads[waits.thread[row]].join += inside;
+				this.joinTime[thread] += inside;
 		}
 	}
 
-	takeLockWait(row, inside, end) {
+	takeLockWait(row, inside, ended) {
 		const { waits, contextClass, contextLock, contextStack } = this.timeline;
-		const context = waits.context[row], cls = contextClass[context], lock = contextLock[context];
-		const ends = end <= this.span.end;
-		for (const c of this.countersOf(waits, row)) {
-			c.wait_ns += inside;
-			if (!ends)
-				continue;
-			c.contended += waits.kind[row] === WAIT.GOT_IT ? 1 : 0;
-			c.timeouts += waits.kind[row] === WAIT.GAVE_UP ? 1 : 0;
-			c.waits.push(waits.length[row]);
-			c.wait_max_ns = Math.max(c.wait_max_ns, waits.length[row]);
-		}
+		const context = waits.context[row], cls = contextClass[context], lock = contextLock[context], thread = waits.thread[row];
+		this.takeWait(this.threads[thread], row, inside, ended);
+		if (cls >= 0)
+			this.takeWait(this.classes[cls], row, inside, ended);
+		if (lock >= 0)
+			this.takeWait(this.locks[lock], row, inside, ended);
 		if (cls < 0 || !this.run.classes[cls].contends)
 			return;
-		const place = this.waits.get({ lock, class: cls, thread: waits.thread[row], stack: waits.stack[row] || contextStack[context] });
+		const ref = { lock: indexOrNull(lock), class: cls }, stack = waits.stack[row] || contextStack[context];
+		const where = (cls * (this.locks.length + 1) + lock + 1) * this.threads.length + thread;
+		const place = this.waits.get(where * this.run.stacks.length + stack, () => ({ ...ref, thread, stack, waits: 0, wait_ns: 0, wait_max_ns: 0 }));
 		place.wait_ns += inside;
 		place.waits++;
 		place.wait_max_ns = Math.max(place.wait_max_ns, waits.length[row]);
-		this.takeSite(waits, row, 0, inside);
-		this.blame(row, lock, cls, inside);
+		this.waiters.get(where, () => ({ ...ref, thread, wait_ns: 0 })).wait_ns += inside;
+		const site = this.siteOfContext(context);
+		site.wait_ns += inside;
+		site.contended += ended && waits.kind[row] === WAIT.GOT_IT ? 1 : 0;
+	}
+
+	takeWait(counters, row, inside, ended) {
+		const { kind, length } = this.timeline.waits;
+		counters.wait_ns += inside;
+		if (!ended)
+			return;
+		counters.contended += kind[row] === WAIT.GOT_IT ? 1 : 0;
+		counters.timeouts += kind[row] === WAIT.GAVE_UP ? 1 : 0;
+		counters.waits.add(length[row]);
+	}
+
+	// ---- blame ----
+
+	takeBlame() {
+		const { waitsByLock, nrLocks } = this.timeline, nr = this.threads.length;
+		const pairs = new Float64Array(nr * nr), touched = [];
+		for (let lock = 0; lock < nrLocks; lock++) {
+			for (let i = waitsByLock.first[lock]; i < waitsByLock.first[lock + 1]; i++)
+				this.blame(waitsByLock.rows[i], lock, pairs, touched);
+			for (const pair of touched.splice(0)) {
+				this.addBlocking(lock, Math.floor(pair / nr), pair % nr, pairs[pair]);
+				pairs[pair] = 0;
+			}
+		}
+		this.gatherBlames();
 	}
 
 	/** Charges a wait's time in the span to the holds that it overlapped. */
-	blame(row, lock, cls, inside) {
-		const { waits, holds, contextStack } = this.timeline;
-		const begin = Math.max(waits.begin[row], this.span.begin);
-		let until = Math.min(waits.begin[row] + waits.length[row], this.span.end), charged = 0;
-		const over = lock >= 0 ? this.holdsOver(lock, begin, until, waits.thread[row]) : [];
-		for (const hold of over) {
+	blame(row, lock, pairs, touched) {
+		const { waits, holds } = this.timeline, { span } = this, nr = this.threads.length;
+		const thread = waits.thread[row], cls = this.run.locks[lock].class;
+		const begin = Math.max(waits.begin[row], span.begin);
+		let until = Math.min(waits.begin[row] + waits.length[row], span.end);
+		if (until <= begin || !this.isIn[thread] || !this.run.classes[cls].contends)
+			return;
+		for (const hold of this.holdsOver(lock, begin, until)) {
 			const from = Math.max(begin, holds.begin[hold]), to = Math.min(until, holds.begin[hold] + holds.length[hold]);
-			if (to <= from)
+			const holder = holds.thread[hold];
+			if (to <= from || holder === thread)
 				continue;
 			until = from;
-			charged += to - from;
-			const holder = holds.thread[hold];
-			const blame = this.blames.get({ lock, class: cls, holder, stack: contextStack[holds.context[hold]], end: null });
-			blame.wait_ns += to - from;
-			blame.waits++;
-			this.blockings.get({ lock, class: cls, waiter: waits.thread[row], holder }).wait_ns += to - from;
+			this.charged[cls] += to - from;
+			this.blamed[hold] += to - from;
+			const pair = thread * nr + holder;
+			if (pairs[pair] === 0)
+				touched.push(pair);
+			pairs[pair] += to - from;
 		}
-		this.unattributed[cls] += inside - charged;
 	}
 
-	/** Holds of a lock by others that overlap a time, the one that ends last first. */
-	holdsOver(lock, begin, end, thread) {
-		const { holds, holdsByLock } = this.timeline, { first, rows } = holdsByLock, over = [];
-		let low = first[lock], high = first[lock + 1];
-		while (low < high) {
-			const middle = (low + high) >>> 1;
-			if (holds.begin[rows[middle]] < end)
-				low = middle + 1;
-			else
-				high = middle;
+	/** Holds of a lock that overlap a time, the one that ends last first. */
+	holdsOver(lock, begin, end) {
+		const { holds } = this.timeline, group = this.timeline.holdsOfLock(lock), over = [];
+		let last = Infinity, isSorted = true;
+		for (let i = group.firstFrom(end) - 1, first = group.firstReaching(begin); i >= first; i--) {
+			const hold = group.at(i), ends = holds.begin[hold] + holds.length[hold];
+			if (ends <= begin)
+				continue;
+			over.push(hold);
+			isSorted &&= ends <= last;
+			last = ends;
 		}
-		for (let i = low - 1; i >= first[lock]; i--) {
-			const hold = rows[i], ends = holds.begin[hold] + holds.length[hold];
-			if (ends > begin && holds.thread[hold] !== thread)
-				over.push(hold);
-			else if (ends <= begin && over.length > 0 && low - i > 256)
-				break;
-			if (low - i > 65536)
-				break;
+		return isSorted ? over : over.sort((a, b) => holds.begin[b] + holds.length[b] - holds.begin[a] - holds.length[a]);
+	}
+
+	addBlocking(lock, waiter, holder, wait_ns) {
+		this.blockings.get((lock * this.threads.length + waiter) * this.threads.length + holder,
+			() => ({ lock, class: this.run.locks[lock].class, waiter, holder, wait_ns: 0 })).wait_ns += wait_ns;
+	}
+
+	gatherBlames() {
+		const { holds, contextLock, contextClass, contextStack } = this.timeline;
+		for (let hold = 0; hold < holds.nr; hold++) {
+			if (this.blamed[hold] === 0)
+				continue;
+			const context = holds.context[hold], lock = contextLock[context], holder = holds.thread[hold], stack = contextStack[context];
+			this.blames.get((lock * this.threads.length + holder) * this.run.stacks.length + stack,
+				() => ({ lock, class: contextClass[context], holder, stack, end: null, wait_ns: 0 })).wait_ns += this.blamed[hold];
 		}
-		return over.sort((a, b) => holds.begin[b] + holds.length[b] - holds.begin[a] - holds.length[a]);
+	}
+
+	// ---- the run ----
+
+	makeThreads() {
+		const { span } = this;
+		return this.run.threads.map((thread, i) => ({
+			...thread, all: this.threads[i].counters,
+			lifetime_ns: this.isIn[i] ? overlap(thread.begin_ns, thread.begin_ns + thread.lifetime_ns, span) : 0,
+			cond_wait_ns: this.condTime[i], join_wait_ns: this.joinTime[i],
+		}));
 	}
 
 	/** A run, with what the span says in place of the whole's. */
 	make() {
-		const { run, span, timeline } = this, width = span.end - span.begin;
-		const dress = (entry, counters, rest) => ({ ...entry, all: { ...finish(counters) }, read: undefined, write: undefined, ...rest });
-		const threads = run.threads.map((thread, i) => ({
-			...dress(thread, this.threads[i].all),
-			lifetime_ns: overlap(thread.begin_ns, thread.begin_ns + thread.lifetime_ns, span),
-			cond_wait_ns: this.threads[i].cond, join_wait_ns: this.threads[i].join,
+		const { run, span, timeline } = this, threads = this.makeThreads();
+		const dress = (entry, counters) => ({ ...entry, all: counters.counters, read: undefined, write: undefined });
+		const classes = run.classes.map((cls, i) => ({
+			...dress(cls, this.classes[i]), folded_wait_ns: 0, unattributed_ns: this.classes[i].wait_ns - this.charged[i],
 		}));
-		const classes = run.classes.map((cls, i) => dress(cls, this.classes[i], { unattributed_ns: this.unattributed[i], folded_wait_ns: 0 }));
 		const sum = (key) => classes.reduce((a, c) => a + (c.contends ? c.all[key] : 0), 0);
 		const threadTime = threads.reduce((a, t) => a + t.lifetime_ns, 0);
 		return {
 			...run, threads, classes,
 			locks: run.locks.map((lock, i) => dress(lock, this.locks[i])),
-			sites: [...this.sites.values()], waits: this.waits.list, blames: this.blames.list, blockings: this.blockings.list,
-			totals: { ...run.totals, duration_ns: width, thread_ns: threadTime, acquisitions: sum('acquired'),
+			sites: this.sites.list, waits: this.waits.list, waiters: this.waiters.list,
+			blames: this.blames.list, blockings: this.blockings.list,
+			totals: { ...run.totals, duration_ns: span.end - span.begin, thread_ns: threadTime, acquisitions: sum('acquired'),
 				contended: sum('contended'), wait_ns: sum('wait_ns'), hold_ns: sum('hold_ns'),
 				wait_share: threadTime ? sum('wait_ns') / threadTime : 0 },
-			span, isExact: timeline.isComplete,
+			span, isExact: timeline.isComplete && !timeline.holds_folded,
 		};
 	}
 }
 
-/** `run` narrowed to a span, { begin, end } in ns. */
-export function narrowRun(run, span) {
-	const narrowed = new SpanOfRun(run, run.intervals, span);
+/** `run` narrowed to a span, { begin, end } in ns, and to a process (index, or null: all). */
+export function narrowRun(run, span, process = null) {
+	const narrowed = new SpanOfRun(run, run.intervals, span, process);
 	narrowed.takeHolds();
 	narrowed.takeWaits();
+	narrowed.takeBlame();
 	return narrowed.make();
 }

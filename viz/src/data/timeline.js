@@ -3,6 +3,7 @@
 //
 // A row is a number; every property of the rows has an array. Rows of a thread stand together, by
 // begin. Rows of a lock are found through an index that is made once.
+import { LaneRows } from './rows.js';
 
 /** Numbers of wait_kind (viz/DATA.md). */
 export const WAIT = {
@@ -97,7 +98,6 @@ export class Timeline {
 		this.contextClass = Int32Array.from(columns.context_class, (n) => n - 1);
 		this.contextStack = Uint32Array.from(columns.context_stack);
 		this.contextShared = Uint8Array.from(columns.context_mode);
-		this.binCount = columns.bin_count;
 		this.binHeld = columns.bin_held;
 		this.binWaited = columns.bin_waited;
 	}
@@ -105,6 +105,25 @@ export class Timeline {
 	/** Whether every interval that was recorded is there. */
 	get isComplete() {
 		return this.kept === this.intervals;
+	}
+
+	get binWidth() {
+		return Math.floor(this.end_ns / this.bins) + 1;
+	}
+
+	/** { parts, width }: how many threads waited for a lock in each bin, on average. */
+	waitedOfAll() {
+		const parts = new Float32Array(this.bins), width = this.binWidth;
+		this.binWaited.forEach((ns, i) => { parts[i % this.bins] += ns / width; });
+		return { parts, width };
+	}
+
+	/** Likewise: of each bin the part that a thread held something, at most 1. null: there are no bins. */
+	heldOfThread(thread) {
+		if (!this.bins)
+			return null;
+		const width = this.binWidth, held = this.binHeld.subarray(thread * this.bins, (thread + 1) * this.bins);
+		return { parts: Float32Array.from(held, (ns) => Math.min(1, ns / width)), width };
 	}
 
 	/** Index of a hold's or wait's lock in run.locks, or -1. Not for joins. */
@@ -121,6 +140,13 @@ export class Timeline {
 	get waitsByLock() {
 		this.waitGroups ??= this.group(this.waits, this.waits.kind);
 		return this.waitGroups;
+	}
+
+	/** A lock's holds, made once. */
+	holdsOfLock(lock) {
+		this.lockHolds ??= new Array(this.nrLocks);
+		const { first, rows } = this.holdsByLock;
+		return (this.lockHolds[lock] ??= new LaneRows(this.holds, rows, first[lock], first[lock + 1]));
 	}
 
 	/** Key nrLocks collects what has no lock with an entry, or is no wait for a lock. */

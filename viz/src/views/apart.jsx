@@ -17,7 +17,7 @@ function List({ caption, rows, columns }) {
 }
 
 export function ApartView({ run }) {
-	const threadName = (i) => (i === null ? 'unknown' : run.threads[i].name);
+	const threadName = (i) => (i === null ? 'unknown' : run.threads[i].label);
 	const lists = [
 		{ caption: 'Conditions', rows: run.conds, columns: [name, waits, time('wait_ns', 'waiting'), time('wait_max_ns', 'longest'),
 			count('signals', 'signals'), count('broadcasts', 'broadcasts'), count('signals_unheard', 'unheard', 'signals while nobody waited'),

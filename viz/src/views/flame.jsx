@@ -32,12 +32,12 @@ function words(node, total, isComparison) {
 	return `${node.name}: ${time}; ${change < 0 ? '-' : '+'}${formatTime(Math.abs(change))} against ${formatTime(node.base)} before`;
 }
 
-function Box({ box, total, isComparison, found, onZoom }) {
+function Box({ box, total, isComparison, found, isFirst, onZoom }) {
 	const { node, depth, x, width } = box;
-	const text = words(node, total, isComparison), change = node.value - node.base;
-	const sign = !isComparison ? '' : change > node.base * 0.02 ? '+ ' : -change > node.base * 0.02 ? '- ' : '';
+	const text = words(node, total, isComparison), kind = colour(node, depth, isComparison);
+	const sign = { grew: '+ ', shrank: '− ' }[kind] ?? '';
 	return (
-		<button type="button" class={`box ${colour(node, depth, isComparison)}${found ? ' found' : ''}`} title={text} aria-label={text}
+		<button type="button" class={`box ${kind}${found ? ' found' : ''}`} title={text} aria-label={text} tabIndex={isFirst ? 0 : -1}
 			style={{ left: `${x * 100}%`, width: `${width * 100}%`, top: `${depth * ROW}px` }} onClick={() => onZoom(node)}>
 			{sign}{node.name}
 		</button>
@@ -68,6 +68,47 @@ function pathTo(root, wanted) {
 		return null;
 	};
 	return walk(root, []) ?? [];
+}
+
+/** Arrow keys go from box to box: down is who was called, left and right are its neighbours. */
+function onKey(e, boxes, box) {
+	const at = boxes.findIndex(({ node }) => node === box.node);
+	const beside = (step) => {
+		for (let i = at + step; i >= 0 && i < boxes.length; i += step)
+			if (boxes[i].depth === box.depth)
+				return i;
+		return -1;
+	};
+	const below = () => boxes.findLastIndex((other, i) => i < at && other.depth === box.depth - 1);
+	const to = { ArrowLeft: () => beside(-1), ArrowRight: () => beside(1), ArrowUp: below,
+		ArrowDown: () => (boxes[at + 1]?.depth === box.depth + 1 ? at + 1 : -1) }[e.key]?.();
+	if (to === undefined)
+		return;
+	e.preventDefault();
+	e.currentTarget.children[to]?.focus();
+}
+
+/** What was found of a search, as a sentence. */
+function Found({ boxes, isFound, total }) {
+	let sum = 0, end = -1;
+	for (const { node, x, width } of boxes.filter(isFound).sort((a, b) => a.x - b.x || a.depth - b.depth)) {
+		if (x < end)
+			continue;
+		sum += node.value;
+		end = x + width - 1e-9;
+	}
+	return <p class="hint" role="status">Found: {formatTime(sum)} of the waiting, {formatPercent(total ? sum / total : 0)}.</p>;
+}
+
+function Legend() {
+	return (
+		<ul class="legend">
+			<li><span class="swatch grew" aria-hidden="true" />+ grew</li>
+			<li><span class="swatch shrank" aria-hidden="true" />− shrank</li>
+			<li><span class="swatch same" aria-hidden="true" />as before</li>
+			<li>Width is waiting now; what is gone is in the table of changes.</li>
+		</ul>
+	);
 }
 
 function Switch() {
@@ -102,23 +143,27 @@ function Stacks({ root, isComparison }) {
 export function FlameView({ run }) {
 	const [path, setPath] = useState([]), { base } = page.value;
 	const root = useMemo(() => makeFlame(run, blameBy.value, isChosen, base), [run, blameBy.value, isChosen({ class: 0 }), base]);
-	const shown = zoomInto(root, path), boxes = layOut(shown, LEAST), text = query.value.toLowerCase();
+	const shown = zoomInto(root, path), boxes = layOut(shown, LEAST), text = query.value.trim().toLowerCase();
+	const isFound = ({ node }) => text !== '' && node.name.toLowerCase().includes(text);
 	const depth = boxes.reduce((a, b) => Math.max(a, b.depth), 0) + 1;
 	return (
 		<Section id="flame" title="Waiting by stack">
 			<div class="tools">
 				<Switch />
+				{base && <Legend />}
 				{path.length > 0 && <button type="button" class="link" onClick={() => setPath([])}>show all</button>}
 			</div>
 			{root.value === 0 && root.base === 0 ? <p class="nothing">No thread waited for a lock.</p> : (
-				<div class="flame" style={{ height: `${depth * ROW}px` }}>
-					{boxes.map((box) => (
+				<div class="flame" style={{ height: `${depth * ROW}px` }} role="group" aria-label="Stacks; arrow keys go from one to the next, Enter makes one as wide as the page"
+					onKeyDown={(e) => onKey(e, boxes, boxes[[...e.currentTarget.children].indexOf(document.activeElement)] ?? boxes[0])}>
+					{boxes.map((box, i) => (
 						<Box key={`${box.depth}-${box.x}-${box.node.name}`} box={box} total={root.value} isComparison={!!base}
-							found={text !== '' && box.node.name.toLowerCase().includes(text)}
+							found={isFound(box)} isFirst={i === 0}
 							onZoom={(node) => setPath(pathTo(root, node))} />
 					))}
 				</div>
 			)}
+			{text !== '' && <Found boxes={boxes} isFound={isFound} total={shown.value} />}
 			<Stacks root={root} isComparison={!!base} />
 		</Section>
 	);

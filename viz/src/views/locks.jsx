@@ -4,7 +4,8 @@ import { Histogram } from '../parts/histogram.jsx';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
 import { formatCount, formatFrame, formatPercent, formatTime } from '../format.js';
-import { chooseClass, chooseLock, chosenClass, chosenLock, query } from '../state.js';
+import { physicalFrame } from '../data/places.js';
+import { chooseClass, chooseLock, chosenClass, chosenLock, lockSort } from '../state.js';
 
 const ratio = (a, b) => (b > 0 ? a / b : 0);
 
@@ -54,8 +55,8 @@ function Sides({ run, row }) {
 }
 
 function siteName(run, site) {
-	const stack = run.stacks[site.stack];
-	return stack.length ? formatFrame(run.frames[stack[stack.length - 1]]) : 'an unknown place';
+	const frame = physicalFrame(run, site.stack);
+	return frame ? formatFrame(frame) : 'an unknown place';
 }
 
 function Sites({ run, isOf }) {
@@ -92,13 +93,14 @@ function Detail({ run, row }) {
 	);
 }
 
-function matches(row, text) {
-	return row.name.toLowerCase().includes(text.toLowerCase());
+/** "wait" and "-wait" of the address, as what the table has. */
+function readSort(text) {
+	return text.startsWith('-') ? { key: text.slice(1), direction: -1 } : { key: text, direction: 1 };
 }
 
-export function LocksView({ run }) {
+export function LocksView({ run, found }) {
 	const rows = run.classes.map((row, index) => ({ ...row, index }))
-		.filter((row) => row.contends && matches(row, query.value));
+		.filter((row) => row.contends && (!found || found.classes.has(row.index)));
 	const columns = [
 		{ key: 'name', title: 'lock', text: true, value: (r) => r.name,
 			cell: (r) => <>{r.name}{r.locks > 1 && <span class="aside"> {formatCount(r.locks)} locks</span>}</> },
@@ -107,7 +109,8 @@ export function LocksView({ run }) {
 	];
 	return (
 		<Section id="locks" title="Locks">
-			<Table columns={columns} rows={rows} sortBy="wait" limit={10} keyOf={(r) => r.index}
+			<Table columns={columns} rows={rows} limit={10} keyOf={(r) => r.index} sort={readSort(lockSort.value)}
+				onSort={({ key, direction }) => { lockSort.value = (direction < 0 ? '-' : '') + key; }}
 				isChosen={(r) => r.index === chosenClass.value}
 				onChoose={(r) => chooseClass(r.index === chosenClass.value ? null : r.index)}
 				detail={(r) => <Detail run={run} row={r} />} />

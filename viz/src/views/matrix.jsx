@@ -8,10 +8,15 @@ import { chooseClass, isChosen } from '../state.js';
 
 const MAX_ROWS = 24, MAX_COLUMNS = 12;
 
+/** "mutex created in f" is "f" in a narrow head. */
+function shortName(name) {
+	return name.replace(/^[\w ]+ (created|first used) in (?=.)/, '');
+}
+
 function Cell({ value, most, title }) {
 	if (!value)
 		return <td class="cell" />;
-	return <td class="cell" title={title} style={{ '--heat': `${Math.round(8 + 72 * value / most)}%` }}>{formatTime(value)}</td>;
+	return <td class="cell" title={title} style={{ '--heat': (0.1 + 0.9 * value / most).toFixed(3) }}>{formatTime(value)}</td>;
 }
 
 function Matrix({ caption, matrix, rowName, columnName, onColumn, words }) {
@@ -26,11 +31,11 @@ function Matrix({ caption, matrix, rowName, columnName, onColumn, words }) {
 					<tr>
 						<td />
 						{columns.map((column) => (
-							<th key={column} scope="col">
-								{onColumn ? <button type="button" onClick={() => onColumn(column)}>{columnName(column)}</button> : columnName(column)}
+							<th key={column} scope="col" title={columnName(column)}>
+								{onColumn ? <button type="button" onClick={() => onColumn(column)}>{columnName(column)}</button> : <span>{columnName(column)}</span>}
 							</th>
 						))}
-						<th scope="col">all</th>
+						<th scope="col"><span>all</span></th>
 					</tr>
 				</thead>
 				<tbody>
@@ -53,22 +58,22 @@ function Matrix({ caption, matrix, rowName, columnName, onColumn, words }) {
 }
 
 export function HeatView({ run }) {
-	const entries = run.waits.filter(isChosen), name = (thread) => run.threads[thread].name;
+	const entries = run.waiters.filter(isChosen), name = (thread) => run.threads[thread].label;
 	const matrix = makeMatrix(entries, (e) => e.thread, (e) => e.class, (e) => e.wait_ns, MAX_ROWS, MAX_COLUMNS);
 	return (
 		<Section id="heat" title="Threads and locks">
-			<Matrix caption="Who waited for what" matrix={matrix} rowName={name} columnName={(c) => run.classes[c].name} onColumn={chooseClass}
+			<Matrix caption="Who waited for what" matrix={matrix} rowName={name} columnName={(c) => shortName(run.classes[c].name)} onColumn={chooseClass}
 				words={(row, column, time) => `${name(row)} waited ${time} for ${run.classes[column].name}`} />
 		</Section>
 	);
 }
 
 export function BlockingView({ run }) {
-	const entries = run.blockings.filter(isChosen), name = (thread) => run.threads[thread].name;
+	const entries = run.blockings.filter(isChosen), name = (thread) => run.threads[thread].label;
 	const matrix = makeMatrix(entries, (e) => e.waiter, (e) => e.holder, (e) => e.wait_ns, MAX_ROWS, MAX_COLUMNS);
 	return (
 		<Section id="blocking" title="Who blocked whom">
-			{run.totals.has_events ? (
+			{run.timeline ? (
 				<Matrix caption="Rows waited while columns held the lock" matrix={matrix} rowName={name} columnName={name}
 					words={(row, column, time) => `${name(row)} waited ${time} while ${name(column)} held the lock`} />
 			) : <p class="nothing">Not known: {run.no_timeline}.</p>}

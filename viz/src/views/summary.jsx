@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the recording has to say, in the report's own sentences; each leads to its evidence.
-import { chooseClass, chooseLock, chosenFinding } from '../state.js';
-
-function go(id) {
-	document.getElementById(id)?.scrollIntoView({ behavior: 'smooth' });
-}
+import { chooseClass, chooseLock, chosenFinding, goTo } from '../state.js';
 
 function Sentence({ line }) {
 	const show = () => {
 		(line.view === 'class' ? chooseClass : chooseLock)(line.index);
-		go('locks');
+		goTo('locks');
 	};
 	return (
 		<li class={line.level}>
@@ -23,7 +19,7 @@ function Sentence({ line }) {
 function Finding({ finding }) {
 	const show = () => {
 		chosenFinding.value = finding.id;
-		go('order');
+		goTo('order');
 	};
 	return (
 		<li class="red">
@@ -40,7 +36,7 @@ export function Summary({ run, findings }) {
 		<ul class="summary">
 			{findings.map((finding) => <Finding key={finding.id} finding={finding} />)}
 			{run.summary.map((line, i) => <Sentence key={i} line={line} />)}
-			{!run.complete && <li class="bold"><span class="shape" aria-hidden="true">!</span>Something was lost or damaged: see <a href="#run">the run</a>.</li>}
+			{!run.complete && <li class="bold"><span class="shape" aria-hidden="true">!</span>Something was lost or damaged: see <button type="button" class="link" onClick={() => goTo('run')}>the run</button></li>}
 		</ul>
 	);
 }

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { readColours } from '../canvas/timeline.js';
 import { averageWaiters } from '../data/lanes.js';
+import { shorten } from '../data/text.js';
 import { formatTime } from '../format.js';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
@@ -18,7 +19,7 @@ function makeSeries(run, timeline, span) {
 		.sort((a, b) => b.cls.all.wait_ns - a.cls.all.wait_ns).slice(0, WORST);
 	return [
 		{ name: 'all', values: averageWaiters(timeline, span, POINTS, -1) },
-		...(worst.length > 1 ? worst : []).map(({ cls, index }) => ({ name: cls.name, values: averageWaiters(timeline, span, POINTS, index) })),
+		...(worst.length > 1 ? worst : []).map(({ cls, index }) => ({ name: shorten(cls.name, 40), values: averageWaiters(timeline, span, POINTS, index) })),
 	];
 }
 
@@ -28,10 +29,11 @@ function draw(element, series, times, colours) {
 	const axis = { stroke: colours.faint, grid: { stroke: colours.line, width: 1 }, ticks: { show: false } };
 	return new uPlot({
 		width: Math.max(280, element.clientWidth), height: HEIGHT,
+		legend: { markers: { width: 3, dash: (_, i) => ['', 'solid', 'dashed', 'dotted', 'dashed', 'dotted'][i] } },
 		cursor: { drag: { x: true, y: false, setScale: false } },
 		select: { show: true },
 		scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-		axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => formatTime(t)) }, { ...axis, size: 40 }],
+		axes: [{ ...axis, space: 80, values: (_, ticks) => ticks.map((t) => formatTime(t)) }, { ...axis, size: 40 }],
 		series: [{ label: 'at', value: (_, t) => (t === null ? '' : formatTime(t)) },
 			...series.map(({ name }, i) => ({ label: name, stroke: strokes[i], dash: dashes[i], width: i === 0 ? 1.5 : 1.2,
 				value: (_, n) => (n === null ? '' : n.toFixed(2)) }))],
@@ -44,22 +46,22 @@ function draw(element, series, times, colours) {
 }
 
 function Numbers({ series, times }) {
-	const rows = [];
-	for (let i = 0; i < times.length; i += Math.ceil(times.length / 40))
-		rows.push({ i, at: times[i], values: series.map(({ values }) => values[i]) });
+	const rows = [], step = Math.ceil(times.length / 40);
+	for (let i = 0; i < times.length; i += step)
+		rows.push({ i, at: times[i], values: series.map(({ values }) => Math.max(...values.subarray(i, i + step))) });
 	const columns = [{ key: 'at', title: 'at', value: (r) => r.at, cell: (r) => formatTime(r.at) },
 		...series.map(({ name }, i) => ({ key: String(i), title: name, value: (r) => r.values[i], cell: (r) => r.values[i].toFixed(2) }))];
 	return (
 		<details class="data">
-			<summary>The same as a table</summary>
+			<summary>The same as a table: the most in each of 40 parts</summary>
 			<Table columns={columns} rows={rows} sortBy="0" limit={40} keyOf={(r) => r.i} />
 		</details>
 	);
 }
 
-export function WaitersView({ run }) {
+export function WaitersView({ run, span: chosen }) {
 	const element = useRef(null), timeline = run.intervals;
-	const span = range.value ?? { begin: 0, end: timeline?.endTime ?? 1 };
+	const span = chosen ?? { begin: 0, end: timeline?.endTime ?? 1 };
 	const times = useMemo(() => Float64Array.from({ length: POINTS }, (_, i) => span.begin + (i + 0.5) / POINTS * (span.end - span.begin)), [span.begin, span.end]);
 	const series = useMemo(() => (timeline ? makeSeries(run, timeline, span) : []), [run, span.begin, span.end]);
 	useEffect(() => {

@@ -1,0 +1,479 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""lockprof export: each format says what the report says, to the nanosecond.
+
+tests/lib/exported.py reads the files, with nothing but Python. The tools that people open them
+with are in tests/consumers, for `make check-consumers`, as they are large.
+"""
+import csv
+import gzip
+import io
+import json
+import os
+import random
+import re
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import exported  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
+TOOL = os.path.join(BUILD, "lockprof")
+ASAN = os.path.join(BUILD, "asan", "lockprof")
+SHIM = os.path.join(BUILD, "liblockprof.so")
+FORMATS = ["pprof", "perfetto", "speedscope", "folded", "sqlite", "openmetrics", "jsonl", "csv"]
+CONTENDING = ("mutex", "rwlock", "spin lock", "semaphore")
+BLOCK = 65536
+LOSSES, LOSS_EVENTS = 256, 4  # of the header
+# As long as what they replace in the trace.
+HOSTILE = {b"cache \x1b[31mlock\n": b"a;b\"\\ \xff\n,'=\t;1 2", b"worker-1": b"w;\"\xff\n\\ 1",
+           b"/usr/bin/generated": b"/usr/bin/ge\";\xff\\\n %"}
+
+
+class Tests:
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = self.failed = 0
+
+    def check(self, name, good, detail=""):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
+        if not good:
+            print("#   " + str(detail)[-3000:].replace("\n", "\n#   "), file=sys.stderr)
+
+    def same(self, name, wanted, got):
+        self.check(name, wanted == got, f"wanted: {wanted}\ngot:    {got}")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, *arguments, tool=TOOL, **more):
+        return subprocess.run([tool, *arguments], cwd=self.folder, capture_output=True, timeout=60,
+                              check=False, **more)
+
+    def record(self, name, command, options=""):
+        """The names of the traces."""
+        env = dict(os.environ, LD_PRELOAD=SHIM,
+                   LOCKPROF_OPTIONS=f"output={self.path(name)}.%p.trace{options}")
+        subprocess.run(command, env=env, stdout=subprocess.DEVNULL, timeout=60, check=True)
+        return sorted(f for f in os.listdir(self.folder) if re.fullmatch(name + r"\.\d+\.trace", f))
+
+    def write(self, name, data):
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+        return [name]
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+
+def golden(name):
+    with gzip.open(os.path.join(HERE, "..", "golden", name + ".trace.gz")) as file:
+        return file.read()
+
+
+# ---- all formats of a trace against its report ----
+
+class Exports:
+    """Everything that can be made of some traces."""
+
+    def __init__(self, tests, traces, status=0):
+        self.report = json.loads(tests.run("report", "--json", *traces).stdout)
+        self.data, self.errors = {}, []
+        for form in FORMATS:
+            for whom in ("waiter", "holder"):
+                run = tests.run("export", "-o", "out", "--attribute", whom, form, *traces)
+                if run.returncode != status:
+                    self.errors.append((form, run.returncode, run.stderr))
+                self.data[form, whom] = tests.read("out") if os.path.exists(tests.path("out")) else b""
+                self.stderr = run.stderr.decode()
+                if form != "sqlite":
+                    os.path.exists(tests.path("out")) and os.unlink(tests.path("out"))
+            if form == "sqlite":
+                os.replace(tests.path("out"), tests.path("out.sqlite"))
+        self.db = exported.database(tests.path("out.sqlite"))
+        self.locks = self.report["locks"]
+        self.waits = self.one("SELECT ifnull(sum(waits), 0) FROM wait")
+
+    def __getitem__(self, key):
+        return self.data[key if isinstance(key, tuple) else (key, "waiter")]
+
+    def one(self, sql):
+        return self.db.execute(sql).fetchone()[0]
+
+
+def told(text):
+    """As names are written where a terminal may show them. (JSON has lost which byte was bad.)"""
+    return re.sub("[\0-\x1f\ufffd]", lambda c: f"\\x{min(ord(c[0]), 255):02x}", text)
+
+
+def by_class(exports):
+    out = Counter()
+    for lock in exports.locks:
+        out[lock["class"]] += lock["wait_ns"]
+    return {name: ns for name, ns in out.items() if ns}
+
+
+def check_pprof(tests, exports, whom):
+    profile = exported.Pprof(exports["pprof", whom])
+    tests.same(f"pprof by {whom}: types", (["contentions/count", "delay/nanoseconds"], "delay"),
+               (profile.types, profile.default))
+    tests.same(f"pprof by {whom}: total", exports.report["run"]["wait_ns"], profile.total(1))
+    tests.same(f"pprof by {whom}: locks", {told(c): ns for c, ns in by_class(exports).items()},
+               {name: ns for name, ns in profile.by("lock").items() if ns})
+    tests.check(f"pprof by {whom}: the lock is the outermost frame",
+                all(frames[-1] == labels["lock"] for frames, labels, _ in profile.samples))
+    if whom == "waiter":
+        tests.same("pprof: waits", exports.waits, profile.total(0))
+
+
+def check_stacks(tests, exports, whom):
+    """All three have the same stacks."""
+    total = exports.report["run"]["wait_ns"]
+    lines = exported.folded(exports["folded", whom])
+    profiles = exported.speedscope(exports["speedscope", whom])
+    pprof = Counter()
+    for frames, _, values in exported.Pprof(exports["pprof", whom]).samples:
+        if values[1]:
+            pprof[frames[::-1]] += values[1]
+    tests.same(f"folded by {whom}: total", total, sum(lines.values()))
+    tests.same(f"speedscope by {whom}: total", total, sum(profiles[0][1].values()))
+    classes = Counter()
+    for name, stacks in profiles[1:]:
+        classes[name] += sum(stacks.values())
+    tests.same(f"speedscope by {whom}: a profile for each lock", by_class(exports), dict(classes))
+    tests.same(f"speedscope and pprof by {whom}: the same stacks", dict(pprof),
+               {tuple(map(told, stack)): ns for stack, ns in profiles[0][1].items()})
+    tests.same(f"folded and pprof by {whom}: the same stacks",
+               {tuple(f.replace(";", ":") for f in stack): ns for stack, ns in pprof.items()}, lines)
+
+
+def check_jsonl(tests, exports):
+    rows = exported.jsonl(exports["jsonl"])
+    run, wanted = rows["run"][0], exports.report["run"]
+    keys = ("duration_ns", "thread_ns", "threads", "acquisitions", "contended", "wait_ns", "hold_ns")
+    tests.same("jsonl: the run", {k: wanted[k] for k in keys}, {k: run[k] for k in keys})
+    tests.same("jsonl: complete", wanted["coverage"]["complete"] and
+               not wanted["coverage"]["damages"], run["complete"])
+    keys = ("name", "class", "kind", "process", "id", "acquisitions", "contended", "wait_ns",
+            "wait_max_ns", "wait_p99_ns", "hold_ns", "hold_p50_ns", "try_failures", "timeouts")
+    used = [[lock[k] for k in keys] for lock in exports.locks
+            if lock["acquisitions"] or lock["wait_ns"]]
+    tests.same("jsonl: locks", sorted(map(str, used)),
+               sorted(str([lock[k] for k in keys]) for lock in rows["lock"]))
+    for kind in ("wait", "blame"):
+        tests.same(f"jsonl: {kind}s", wanted["wait_ns"], sum(row["wait_ns"] for row in rows[kind]))
+    tests.same("jsonl: threads", sorted((t["tid"], t["wait_ns"], t["cond_wait_ns"])
+                                        for t in exports.report["threads"]),
+               sorted((t["tid"], t["wait_ns"], t["cond_wait_ns"]) for t in rows["thread"]))
+
+
+def check_csv(tests, exports):
+    rows = list(csv.DictReader(io.StringIO(exports["csv"].decode(), newline="")))
+    tests.check("csv: whole rows", all(None not in row and None not in row.values() for row in rows))
+    for key in ("acquisitions", "contended", "wait_ns", "hold_ns"):
+        tests.same(f"csv: {key}", exports.report["run"][key], sum(int(row[key]) for row in rows))
+
+
+def check_openmetrics(tests, exports):
+    metrics = exported.openmetrics(exports["openmetrics"])
+    for name, key in (("acquisitions_total", "acquisitions"), ("contended_total", "contended"),
+                      ("hold_seconds_total", "hold_ns"), ("wait_seconds_sum", "wait_ns")):
+        tests.same(f"openmetrics: {name}", exports.report["run"][key],
+                   sum(metrics["lockprof_" + name].values()))
+    counts = metrics["lockprof_wait_seconds_count"]
+    tests.same("openmetrics: wait_seconds_count", exports.waits, sum(counts.values()))
+    buckets = {}
+    for labels, value in metrics["lockprof_wait_seconds_bucket"].items():
+        series, _, bound = labels.partition(',le="')
+        buckets.setdefault(series, []).append((float(bound[:-1]), value))
+    tests.check("openmetrics: buckets rise to the count", all(
+        b == sorted(b) and [v for _, v in b] == sorted(v for _, v in b) and b[-1][1] == counts[s]
+        for s, b in buckets.items()), buckets)
+
+
+def check_sqlite(tests, exports):
+    run = exports.report["run"]
+    for key, sql in (("acquisitions", "SELECT sum(acquired) FROM lock WHERE contends"),
+                     ("contended", "SELECT sum(contended) FROM lock WHERE contends"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM lock WHERE contends"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM classes"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM wait"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM waiters"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM blame"),
+                     ("wait_ns", "SELECT sum(wait_ns) FROM holders"),
+                     ("wait_ns", "SELECT value FROM meta WHERE key = 'wait_ns'"),
+                     ("hold_ns", "SELECT sum(hold_ns) FROM lock WHERE contends"),
+                     ("threads", "SELECT count(*) FROM thread")):
+        tests.same(f"sqlite: {sql}", run[key], exports.one(sql) or 0)
+    tests.same("sqlite: every reference is there", 0, exports.one(
+        "SELECT (SELECT count(*) FROM interval WHERE thread NOT IN (SELECT id FROM thread))"
+        " + (SELECT count(lock) FROM interval WHERE lock NOT IN (SELECT id FROM lock))"
+        " + (SELECT count(stack) FROM interval WHERE stack NOT IN (SELECT stack FROM stack))"
+        " + (SELECT count(*) FROM wait WHERE lock NOT IN (SELECT id FROM lock))"
+        " + (SELECT count(stack) FROM wait WHERE stack NOT IN (SELECT stack FROM stack))"
+        " + (SELECT count(*) FROM stack WHERE frame NOT IN (SELECT id FROM frame))"))
+
+
+def check_perfetto(tests, exports):
+    trace = exported.Perfetto(exports["perfetto"])
+    kinds = {"gave up": "wait, given up", "never ended": "wait, never ended"}
+    wanted = {(kinds.get(kind, kind), tid): (nr, ns) for kind, tid, nr, ns in exports.db.execute(
+        "SELECT interval.kind, tid, count(*), sum(max(length_ns, 1)) FROM interval"
+        " JOIN thread ON thread.id = thread GROUP BY 1, 2")}
+    tests.same("perfetto: the same intervals as sqlite", wanted, trace.summary())
+    tests.same("perfetto: threads", sorted((t["tid"], t["name"]) for t in exports.report["threads"]),
+               sorted((t["tid"], t["name"]) for t in trace.tracks.values() if t["kind"] == "thread"))
+    tests.same("perfetto: waiters by class end at 0", [],
+               [trace.tracks[t]["name"] for t, values in trace.counters.items()
+                if values[-1][1] or any(v >> 32 for _, v in values)])
+    area = sum(v * (end - ns) for values in trace.counters.values()
+               for (ns, v), (end, _) in zip(values, values[1:]))
+    tests.same("perfetto: ... and have the waits' area", exports.one(
+        "SELECT ifnull(sum(length_ns), 0) FROM interval WHERE kind IN ('wait', 'gave up',"
+        " 'never ended') AND lock IS NOT NULL"), area)
+    return trace
+
+
+def check_all(tests, name, traces, status=0):
+    print(f"# {name}")
+    exports = Exports(tests, traces, status)
+    tests.same("all formats are written", [], exports.errors)
+    for whom in ("waiter", "holder"):
+        check_pprof(tests, exports, whom)
+        check_stacks(tests, exports, whom)
+    check_jsonl(tests, exports)
+    check_csv(tests, exports)
+    check_openmetrics(tests, exports)
+    check_sqlite(tests, exports)
+    exports.perfetto = check_perfetto(tests, exports)
+    return exports
+
+
+# ---- traces ----
+
+def known(tests):
+    """20 waits of 3.1 us, of which the holder explains 3 us: all is known to the nanosecond."""
+    exports = check_all(tests, "a known run", tests.write("small.trace", golden("small")))
+    trace = exports.perfetto
+    tests.same("sqlite: intervals of one tick a nanosecond", (20, 62000), exports.db.execute(
+        "SELECT count(*), sum(length_ns) FROM interval WHERE kind = 'wait'").fetchone())
+    tests.same("20 waits", 20, exports.waits)
+    waits = [s for s in trace.slices if s.category == "wait"]
+    tests.same("perfetto: whom a wait waited for", {"worker-1"}, {s.notes["held by"] for s in waits})
+    tests.same("perfetto: what a wait is called", {"waits for cache \x1b[31mlock\n"},
+               {s.name for s in waits})
+    tests.same("perfetto: a flow for each wait", 20, len(trace.flows))
+    tests.check("perfetto: it leads from the hold that ended to the hold that began", all(
+        a.category == b.category == "hold" and a.name == b.name and a.end <= b.begin and
+        b.begin - a.end == 100 and trace.thread_of(a)["name"] == "worker-1" and
+        trace.thread_of(b)["name"] == "worker-2" for a, b in trace.flows))
+    tests.same("perfetto: a hold that never ended has an end", 1,
+               sum(s.begin == 222000 and s.category == "hold" for s in trace.slices))
+    metrics = exported.openmetrics(exports["openmetrics"])
+    tests.same("openmetrics: waits of 3.1 us lie between 2 us and 5 us", [0, 20], [
+        value for labels, value in metrics["lockprof_wait_seconds_bucket"].items()
+        if "cache" in labels and labels.endswith(('le="2e-06"', 'le="5e-06"'))])
+
+
+def others(tests):
+    for name in ("folded", "calls", "tally", "loader"):
+        check_all(tests, f"golden: {name}", tests.write(f"{name}.trace", golden(name)))
+    transfer = [os.path.join(BUILD, "samples", "transfer")]
+    exports = check_all(tests, "contention", tests.record("trace", transfer))
+    tests.check("perfetto: flows", len(exports.perfetto.flows) > 0)
+    tests.check("perfetto: places", all("transfer.c:" in s.notes.get("line", "")
+                                        for s in exports.perfetto.slices if s.category == "hold"))
+    check_all(tests, "statistics", tests.record("profile", transfer, ":mode=profile"))
+    shared = tests.record("shared", [os.path.join(BUILD, "samples", "shared_mutex")])
+    tests.same("two processes", 2, len(shared))
+    check_all(tests, "two processes", shared)
+    for program in ("cxx_locks", "rust_locks", "rwlock_kinds", "exact_all"):
+        path = os.path.join(BUILD, "tests", program)
+        if os.path.exists(path):
+            check_all(tests, program, tests.record(program, [path]))
+    tests.run("tiny", "tiny.trace", tool=os.path.join(BUILD, "tests", "golden_trace"))
+    check_all(tests, "next to nothing", ["tiny.trace"])
+
+
+def hostile(tests):
+    data = golden("small")
+    for old, new in HOSTILE.items():
+        assert len(old) == len(new) and old in data
+        data = data.replace(old, new)
+    exports = check_all(tests, "hostile names", tests.write("hostile.trace", data))
+    tests.same("folded: no separator in a name", {("a:b\"\\ \\xff\\x0a,'=\\x09:1 2",)},
+               {frames[:1] for frames in exported.folded(exports["folded"])})
+    tests.same("sqlite: names are UTF-8", {"a;b\"\\ \ufffd\n,'=\t;1 2"}, {
+        name for name, in exports.db.execute("SELECT name FROM lock WHERE kind = 'mutex'")})
+    tests.same("perfetto: names are UTF-8", {"w;\"\ufffd\n\\ 1"}, {
+        s.notes["held by"] for s in exports.perfetto.slices if s.category == "wait"})
+    shown = [exports[form] for form in ("speedscope", "folded", "openmetrics", "jsonl", "csv")]
+    shown.append(" ".join(f + str(labels) for stack, labels, _ in exported.Pprof(
+        exports["pprof"]).samples for f in stack).encode())
+    tests.check("no format that is read in a terminal has control characters", not any(
+        re.search(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", text) for text in shown))
+
+
+def damaged(tests):
+    data = golden("small")
+    cut = tests.write("cut.trace", data[:-3 * BLOCK])
+    exports = check_all(tests, "a trace without its end", cut, status=1)
+    tests.check("says what is missing", f"cut.trace is damaged at offset {len(data) - 3 * BLOCK}: "
+                in exports.stderr and "3 blocks are missing" in exports.stderr, exports.stderr)
+    tests.write("small.trace", data)
+    run = tests.run("export", "jsonl", "none.trace", "small.trace")
+    tests.same("one of two is not there: 1", 1, run.returncode)
+    tests.check("says which", b"none.trace" in run.stderr, run.stderr)
+    tests.same("and exports the other", tests.run("export", "jsonl", "small.trace").stdout,
+               run.stdout)
+    run = tests.run("export", "-o", "never", "jsonl", "none.trace")
+    tests.same("nothing to export: 1, and no file", (1, False),
+               (run.returncode, os.path.exists(tests.path("never"))))
+
+
+def lossy(tests):
+    """What the recording itself left out is told, and is no error."""
+    data = golden("small")
+    tests.write("small.trace", data)
+    run = tests.run("export", "jsonl", "small.trace")
+    tests.same("nothing is missing: silence", (0, b""), (run.returncode, run.stderr))
+    at = LOSSES + 8 * LOSS_EVENTS
+    tests.write("lossy.trace", data[:at] + (17).to_bytes(8, "little") + data[at + 8:])
+    run = tests.run("export", "jsonl", "lossy.trace")
+    tests.same("events were dropped: 0", 0, run.returncode)
+    tests.check("it says so", b"not in it: 17 events were dropped" in run.stderr, run.stderr)
+
+
+# ---- the file ----
+
+def limited():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+
+def files(tests):
+    tests.write("small.trace", golden("small"))
+    for form in FORMATS:
+        tests.write("old", b"the old one")
+        os.chmod(tests.path("old"), 0o640)
+        run = tests.run("export", "-o", "old", form, "small.trace", preexec_fn=limited)
+        tests.same(f"{form}: a full disk: 1", 1, run.returncode)
+        tests.check(f"{form}: says so", b"cannot export to old: " in run.stderr, run.stderr)
+        tests.same(f"{form}: the old file stays", b"the old one", tests.read("old"))
+        tests.run("export", "-o", "old", form, "small.trace")
+        tests.check(f"{form}: is replaced by a whole one", tests.read("old") != b"the old one")
+        tests.same(f"{form}: its permissions stay", 0o640,
+                   stat.S_IMODE(os.stat(tests.path("old")).st_mode))
+        run = tests.run("export", "-o", "/dev/full", form, "small.trace")
+        words = b"a database needs a file" if form == "sqlite" else b"No space left on device"
+        tests.same(f"{form}: to a full device", (1, True), (run.returncode, words in run.stderr))
+        run = tests.run("export", "-o", "none/out", form, "small.trace")
+        tests.same(f"{form}: into no folder", (1, True),
+                   (run.returncode, b"No such file or directory" in run.stderr))
+    tests.same("nothing is left behind", [],
+               [name for name in os.listdir(tests.folder) if name.startswith("old.")])
+    run = tests.run("export", "-o", "/dev/null", "folded", "small.trace")
+    tests.same("/dev/null stays a device", (0, True),
+               (run.returncode, stat.S_ISCHR(os.stat("/dev/null").st_mode)))
+    os.symlink("old", tests.path("link"))
+    tests.run("export", "-o", "link", "folded", "small.trace")
+    tests.same("a link stays one", (True, tests.run("export", "folded", "small.trace").stdout),
+               (os.path.islink(tests.path("link")), tests.read("old")))
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run([TOOL, "export", "jsonl", "small.trace"], cwd=tests.folder, stdout=full,
+                             stderr=subprocess.PIPE, timeout=60, check=False)
+    tests.same("stdout is full", (1, True), (run.returncode, b"No space left" in run.stderr))
+    run = tests.run("html", "-o", "/dev/full", "small.trace")
+    tests.same("so with html", (1, True), (run.returncode, b"No space left" in run.stderr))
+
+
+def queries(tests):
+    """Those of docs/sqlite.md, in its order, and that it names every column."""
+    print("# docs/sqlite.md")
+    with open(os.path.join(HERE, "..", "..", "docs", "sqlite.md"), encoding="utf-8") as file:
+        text = file.read()
+    traces = tests.record("queries", [os.path.join(BUILD, "samples", "nested_locks")])
+    tests.run("export", "-o", "queries.db", "sqlite", *traces)
+    db = exported.database(tests.path("queries.db"))
+    sql = re.findall(r"^```sql\n(.*?)^```", text, re.M | re.S)
+    tests.check("at least ten", len(sql) >= 10)
+    for query in sql:
+        title = text[:text.index(query)].rstrip("`sql\n").rsplit("\n\n", 1)[1].replace("\n", " ")
+        try:
+            rows = db.execute(query).fetchall()
+        except exported.sqlite3.Error as error:
+            rows, query = [], f"{query}\n{error}"
+        tests.check(title, any(None not in row for row in rows), f"{query}\n{rows[:1]}")
+    for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")} - {"id"}
+        described = re.search(rf"^\| `{table}` \|.*", text, re.M)
+        named = set(re.findall(r"`(\w+)`", described[0])) if described else set()
+        tests.same(f"the columns of {table}", set(), columns - named)
+
+
+def usage(tests):
+    tests.write("small.trace", golden("small"))
+    for name, arguments, words in (
+            ("no trace", ["folded"], b"needs a format and a trace"),
+            ("no format", ["small.trace"], b"needs a format and a trace"),
+            ("an unknown format", ["xml", "small.trace"], b"unknown format 'xml'"),
+            ("a misspelt one", ["foldet", "small.trace"], b"did you mean 'folded'?"),
+            ("a database to stdout", ["sqlite", "small.trace"], b"needs a file: -o FILE"),
+            ("an unknown attribute", ["--attribute=me", "folded", "small.trace"], b"me")):
+        run = tests.run("export", *arguments)
+        tests.same(f"{name}: 2", (2, True), (run.returncode, words in run.stderr))
+
+
+def broken(tests):
+    """Golden traces, each with some bytes changed at random."""
+    generator = random.Random(6)
+    for name in ("small", "folded", "calls", "tally", "loader"):
+        whole = golden(name)
+        for at in range(8):
+            data = bytearray(whole)
+            for _ in range(generator.randrange(1, 30)):
+                data[generator.randrange(512, len(data))] = generator.choice((0, 1, 0x7f, 0xff))
+            yield tests.write(f"{name}.{at}.trace", data)[0]
+
+
+def sanitized(tests):
+    """Through all writers under the sanitizers; tests/fuzz/fuzz_reader.c has more."""
+    traces = list(broken(tests))
+    for form in FORMATS:
+        for whom in ("waiter", "holder"):
+            bad = []
+            for at in range(0, len(traces), 8):
+                run = tests.run("export", "-o", "out", "--attribute", whom, form,
+                                *traces[at:at + 8], tool=ASAN)
+                if run.returncode not in (0, 1) or re.search(b"Sanitizer|runtime error", run.stderr):
+                    bad.append((at, run.returncode, run.stderr[-2000:]))
+            tests.same(f"{form} by {whom} of damaged traces", [], bad)
+            if form not in ("pprof", "speedscope", "folded"):
+                break
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        tests = Tests(folder)
+        parts = [known, others, hostile, damaged, lossy, files, queries, usage]
+        if os.path.exists(ASAN):
+            parts.append(sanitized)
+        names = sys.argv[1:]
+        for part in parts:
+            if not names or part.__name__ in names:
+                part(tests)
+        print(f"1..{tests.count}")
+        return tests.failed > 0
+
+
+sys.exit(main())
