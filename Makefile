@@ -71,7 +71,7 @@ replays := $(fuzz_names:%=$(BUILD)/asan/fuzz/%)
 
 products := $(shim) $(confirm) $(tool)
 
-.PHONY: all demo deps tests viz check check-kill check-mutants bench fuzz format install clean help FORCE
+.PHONY: all demo deps tests viz check check-kill check-mutants bench bench-check fuzz format install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -89,6 +89,7 @@ help:
 	@echo 'deps     install what building and testing needs'
 	@echo 'deps-apps       ... and the programs of check-apps, which skips those that are missing'
 	@echo 'bench    measure the cost of recording'
+	@echo 'bench-check     measure how often lockprof check is right; ROUNDS=100'
 	@echo 'fuzz     run the fuzzers (libFuzzer), FUZZ_SECONDS=60 each; FUZZ="reader text" only these'
 	@echo 'fuzz-short      the same in a minute for all together'
 	@echo 'fuzz-afl        the same by AFL++'
@@ -312,10 +313,14 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	$(Q)$(CC) $(c_flags) $(deps_flags) $(LDFLAGS) -pthread -o $@ $< -ldl -lm
 
 # A driver beside the programs decides what to compare; it is given the build folder.
-# BENCH="pair report" runs only these.
+# BENCH="pair report" runs only these. How often the gate is right takes an hour, and has its own.
+bench_drivers := $(filter-out tests/bench/check.sh,$(wildcard tests/bench/*.sh))
 bench: all $(benches)
-	@for driver in $(if $(BENCH),$(BENCH:%=tests/bench/%.sh),$(wildcard tests/bench/*.sh)); do \
+	@for driver in $(if $(BENCH),$(BENCH:%=tests/bench/%.sh),$(bench_drivers)); do \
 		BUILD=$(BUILD) sh $$driver $(BUILD) || exit 1; done
+
+bench-check: all $(BUILD)/bench/sections
+	@BUILD=$(BUILD) sh tests/bench/check.sh
 
 # --- fuzzing --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "options.h"
 #include "order_view.h"
+#include "outfile.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,11 +26,24 @@ struct arguments {
 
 /* ---- outputs ---- */
 
-static int write_file(const struct check *check, const char *path, const char *mode,
+static int write_file(const struct check *check, const char *path,
 		      int (*write)(const struct check *check, FILE *out))
 {
-	FILE *out = fopen(path, mode);
-	int err = out ? write(check, out) : -errno;
+	struct outfile file;
+	int err = outfile_begin(&file, path);
+
+	if (!err)
+		err = outfile_end(&file, write(check, file.out));
+	if (err)
+		output_error("cannot write %s: %s", path, strerror(-err));
+	return err;
+}
+
+/* The summary is shared by all that the step runs: added to, not replaced. */
+static int add_summary(const struct check *check, const char *path)
+{
+	FILE *out = fopen(path, "ae");
+	int err = out ? check_markdown(check, out) : -errno;
 
 	if (out && fclose(out) != 0 && !err)
 		err = -errno;
@@ -43,7 +57,7 @@ static int write_github(const struct check *check)
 	const char *summary = getenv("GITHUB_STEP_SUMMARY");
 	int err = check_github(check, stdout);
 
-	return !err && summary && *summary ? write_file(check, summary, "ae", check_markdown) : err;
+	return !err && summary && *summary ? add_summary(check, summary) : err;
 }
 
 static int write_all(const struct check *check, const struct arguments *arguments)
@@ -51,9 +65,9 @@ static int write_all(const struct check *check, const struct arguments *argument
 	int err = arguments->json ? check_json(check, stdout) : check_text(check, stdout);
 
 	if (!err && arguments->junit)
-		err = write_file(check, arguments->junit, "we", check_junit);
+		err = write_file(check, arguments->junit, check_junit);
 	if (!err && arguments->sarif)
-		err = write_file(check, arguments->sarif, "we", check_sarif);
+		err = write_file(check, arguments->sarif, check_sarif);
 	if (!err && arguments->github)
 		err = write_github(check);
 	if (!err && (fflush(stdout) != 0 || ferror(stdout)))

@@ -9,11 +9,11 @@ _lockprof()
 		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
 	done
 	if [[ -z $command ]]; then
-		COMPREPLY=($(compgen -W 'record report order html export confirm info dump help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm info dump help --help --version' -- "$cur"))
 		return
 	fi
 	if [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'record report order html export confirm info dump' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm info dump' -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -28,7 +28,7 @@ _lockprof()
 		COMPREPLY=($(compgen -W 'pprof perfetto speedscope folded sqlite openmetrics jsonl csv' -- "$cur"))
 		return
 	fi
-	if [[ $command == record || $command == confirm ]]; then
+	if [[ $command == record || $command == confirm || $command == check ]]; then
 		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
 	else
 		compopt -o filenames

@@ -229,15 +229,34 @@ static double limit_of(const struct question *q)
 	return 1 + fmax(q->relative, spread);
 }
 
+/* A lock that is waited for more while all together wait less: the queue only moved. */
+static bool has_moved(const struct check *check, const struct question *q)
+{
+	const struct change *total = &check->comparison->total.metric[METRIC_WAIT_SHARE];
+	struct limits limits = budget_limits(check->budget, q->lock);
+
+	return is_contention(q->metric) && total->more <= total->base && !is_named(&limits);
+}
+
+/* Waiting that varies so much from run to run that a doubling would not be seen. */
+static bool is_too_noisy(const struct check *check, const struct question *q)
+{
+	return is_contention(q->metric) && q->relative < 1 && limit_of(q) > 2 &&
+	       q->lock->metric[METRIC_WAIT_TOTAL].base >= check->budget->wait_floor_ns;
+}
+
 static enum verdict verdict_of(const struct check *check, const struct question *q,
 			       double p_adjusted)
 {
 	const struct change *change = &q->lock->metric[q->metric];
 	bool grew = change->base > 0 ? change->more / change->base > limit_of(q) : change->more > 0;
 
-	if (!grew || !passes_floor(check, q))
-		return JUDGED_PASS;
-	return p_adjusted < check->budget->alpha ? JUDGED_FAIL : JUDGED_WARN;
+	grew = grew && passes_floor(check, q);
+	if (grew && p_adjusted < check->budget->alpha)
+		return has_moved(check, q) ? JUDGED_WARN : JUDGED_FAIL;
+	if (is_too_noisy(check, q))
+		return JUDGED_INCONCLUSIVE;
+	return grew ? JUDGED_WARN : JUDGED_PASS;
 }
 
 static int answer(struct check *check, const struct question *q, double p_adjusted)

@@ -73,27 +73,39 @@ static void put_sureness(const struct check *check, const struct result *result,
 		check->nr_questions == 1 ? "" : "s", c->more->nr, c->base->nr);
 }
 
+/* The verdict's reason, where the numbers alone do not give it. */
+static void put_reason(const struct check *check, const struct result *result, FILE *out)
+{
+	const struct change *change = &result->lock->metric[result->metric];
+	char least[OUTPUT_NUMBER], most[OUTPUT_NUMBER];
+	enum metric metric = (enum metric)result->metric;
+
+	if (result->verdict == JUDGED_INCONCLUSIVE)
+		fprintf(out, ", but varies too much in the baseline (%s to %s) to show a doubling",
+			metric_text(least, metric, change->base_least),
+			metric_text(most, metric, change->base_most));
+	else if (result->verdict == JUDGED_WARN && result->p_adjusted < check->budget->alpha)
+		fputs(", but all locks together are not waited for more", out);
+	else if (result->verdict == JUDGED_WARN)
+		fputs(", which cannot be told from chance", out);
+}
+
 static void put_relative(const struct check *check, const struct result *result, FILE *out)
 {
 	const struct change *change = &result->lock->metric[result->metric];
 	char base[OUTPUT_NUMBER], more[OUTPUT_NUMBER], by[OUTPUT_NUMBER], most[OUTPUT_NUMBER];
 	enum metric metric = (enum metric)result->metric;
-	bool bad = result->verdict >= JUDGED_WARN;
 
-	fprintf(out, "%s: %s %s from %s to %s (%s; allowed: %s)", result->subject,
-		metrics[metric].words,
-		bad			      ? "rose"
-		: change->more > change->base ? "went"
-					      : "fell or stayed",
-		metric_text(base, metric, change->base), metric_text(more, metric, change->more),
+	fprintf(out, "%s: %s went from %s to %s (%s; allowed: %s)", result->subject,
+		metrics[metric].words, metric_text(base, metric, change->base),
+		metric_text(more, metric, change->more),
 		metric_change(by, change->base, change->more),
 		metric_change(most, 1, result->limit));
-	if (result->verdict == JUDGED_WARN)
-		fputs(", which cannot be told from chance", out);
+	put_reason(check, result, out);
 	fputs(": ", out);
 	put_sureness(check, result, out);
 	fputc('.', out);
-	if (bad)
+	if (result->verdict >= JUDGED_WARN && change->more > change->base)
 		put_culprit(result, out);
 }
 

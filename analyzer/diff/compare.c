@@ -198,7 +198,8 @@ static int compare_lock(struct lock_change *lock, const struct comparison *c, do
 		err = add_places(lock, c, c->more, values);
 	if (!err)
 		err = add_places(lock, c, c->base, values);
-	qsort(lock->places, lock->nr_places, sizeof(*lock->places), by_gain);
+	if (lock->nr_places)
+		qsort(lock->places, lock->nr_places, sizeof(*lock->places), by_gain);
 	return err;
 }
 
@@ -230,6 +231,8 @@ static void drop_doubles(struct comparison *c)
 {
 	size_t kept = 0;
 
+	if (!c->nr_locks)
+		return;
 	qsort(c->locks, c->nr_locks, sizeof(*c->locks), by_key);
 	for (size_t i = 0; i < c->nr_locks; i++)
 		if (i == 0 || strcmp(c->locks[i].key, c->locks[kept - 1].key) != 0)
@@ -333,10 +336,10 @@ int compare_runs(struct comparison *comparison, const struct runs *base, const s
 	for (int m = 0; m < NR_METRICS && !err; m++)
 		err = compare_metric(&c->total.metric[m], c, NULL, (enum metric)m, values,
 				     values + base->nr + more->nr);
-	if (!err) {
+	if (!err && c->nr_locks)
 		qsort(c->locks, c->nr_locks, sizeof(*c->locks), by_wait_change);
+	if (!err)
 		find_differences(c, values);
-	}
 	free(values);
 	return err;
 }

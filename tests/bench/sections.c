@@ -3,32 +3,39 @@
  * sections: a program whose critical sections are known, for measuring the gate (check.sh).
  *
  * Threads do a fixed number of turns. A turn takes three locks, one after the other, and works
- * between them. All work is counted in steps, not in time, as a program's is: a thread that is
- *taken off the processor within a section holds its lock longer.
+ * between them, more or less at random. All work is counted in steps, not in time, as a program's
+ * is: a thread that is taken off the processor within a section holds its lock longer.
  *
  *	cache_mu	400 steps held, times `percent` of the command line
  *	queue_mu	200 steps
  *	log_mu		800 steps; "removed" leaves it out
  *	extra_mu	400 steps; only with "added"
  *
- * usage: sections THREADS TURNS PERCENT [added|removed]
+ * With "io" a turn is another one: it sleeps, as if for a disk, 100 us times `percent` while it has
+ * store_mu, and about 1 ms without. So threads wait for each other in the same way whoever else
+ * has the processors.
+ *
+ * usage: sections THREADS TURNS PERCENT [added|removed|io]
  */
 #define _GNU_SOURCE 1
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_THREADS 64
-#define OUTSIDE	    3000 /* steps of a turn without a lock */
+#define OUTSIDE	    1500 /* steps without a lock on average, twice a turn */
 
 static pthread_mutex_t cache_mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t queue_mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t log_mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t extra_mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t store_mu = PTHREAD_MUTEX_INITIALIZER;
 
 static int turns, percent;
-static bool added, removed;
+static bool added, removed, io;
 
 /* Each step needs the one before, so that no compiler and no processor makes it shorter. */
 static void work(int steps)
@@ -69,14 +76,44 @@ static void __attribute__((noinline)) more(void)
 	pthread_mutex_unlock(&extra_mu);
 }
 
+/* Different each time: threads that do the same in the same time would never meet, or always. */
+static void outside(unsigned int *seed)
+{
+	work(OUTSIDE / 2 + rand_r(seed) % OUTSIDE);
+}
+
+static void sleep_us(int us)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
+}
+
+static void __attribute__((noinline)) store(void)
+{
+	pthread_mutex_lock(&store_mu);
+	sleep_us(percent);
+	pthread_mutex_unlock(&store_mu);
+}
+
+static void *wait_for_disk(void *arg)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+
+	for (int i = 0; i < turns; i++) {
+		store();
+		sleep_us(500 + rand_r(&seed) % 1000);
+	}
+	return NULL;
+}
+
 static void *serve(void *arg)
 {
-	(void)arg;
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+
 	for (int i = 0; i < turns; i++) {
 		lookup(400 * percent / 100);
-		work(OUTSIDE / 2);
+		outside(&seed);
 		enqueue();
-		work(OUTSIDE / 2);
+		outside(&seed);
 		if (!removed)
 			write_log();
 		if (added)
@@ -93,11 +130,13 @@ int main(int argc, char **argv)
 	turns = argc > 2 ? atoi(argv[2]) : 10000;
 	percent = argc > 3 ? atoi(argv[3]) : 100;
 	added = argc > 4 && strcmp(argv[4], "added") == 0;
+	io = argc > 4 && strcmp(argv[4], "io") == 0;
 	removed = argc > 4 && strcmp(argv[4], "removed") == 0;
 	if (threads < 1 || threads > MAX_THREADS || turns < 1 || percent < 1)
 		return 2;
 	for (int i = 0; i < threads; i++)
-		if (pthread_create(&thread[i], NULL, serve, NULL))
+		if (pthread_create(&thread[i], NULL, io ? wait_for_disk : serve,
+				   (void *)(uintptr_t)(i + 1)))
 			return 1;
 	for (int i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);

@@ -38,7 +38,7 @@ is 'suppressed' 0 "$(run check --suppressions=rules risky)"
 # A baseline.
 is 'holds five times as long' 3 "$(run check slow --baseline=base)"
 like 'says what, by how much, how sure, where' \
-	'*cache_mu: the median hold time rose from * to *p = *4 new runs against 4*lookup < serve*sections.c:*' \
+	'*cache_mu: the median hold time went from * to *p = *4 new runs against 4*lookup < serve*sections.c:*' \
 	"$(tr -s '\n ' ' ' <out)"
 is 'nothing else got worse' '' "$(grep ^regression: out | grep -v -e cache_mu -e ' runs of')"
 is 'getting faster is fine' 0 "$(run check base --baseline=slow)"
