@@ -38,7 +38,7 @@ preload_src := $(wildcard preload/*.c) $(trace_src)
 # What it shares with the shim is linked into both, and has no state that matters to the other.
 confirm_src := $(wildcard preload/confirm/*.c preload/unwind*.c) \
 	$(addprefix preload/,hook.c build_id.c bytes.c)
-analyzer_src := $(wildcard analyzer/*.c analyzer/order/*.c analyzer/page/*.c analyzer/export/*.c) $(trace_src)
+analyzer_src := $(wildcard analyzer/*.c $(foreach d,order page export diff check,analyzer/$d/*.c)) $(trace_src)
 sample_src := $(wildcard samples/*.c)
 unit_src := $(wildcard tests/unit/test_*.c)
 program_src := $(wildcard tests/programs/*.c tests/programs/*.cpp)
@@ -386,7 +386,8 @@ fuzz-afl: $(FUZZ:%=$(BUILD)/afl/%) $(BUILD)/afl/mutate.so
 
 format:
 	clang-format -i $(wildcard $(foreach d,trace preload analyzer analyzer/order samples tests/lib \
-		tests/unit tests/programs tests/order tests/bench tests/fuzz analyzer/export,$d/*.[ch]))
+		tests/unit tests/programs tests/order tests/bench tests/fuzz \
+		analyzer/export analyzer/diff analyzer/check,$d/*.[ch]))
 
 # --- install --------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The commands of lockprof. Each takes its own argv ("report", "--json", ...) and returns the exit
- * status: 0 fine, 1 error, 2 wrong usage, 3 a finding; record passes the status of what it ran.
+ * status: 0 fine, 1 error, 2 wrong usage, 3 a finding or regression, 4 inconclusive; record passes the status of what it ran.
  */
 #ifndef ANALYZER_CMD_H
 #define ANALYZER_CMD_H
@@ -12,6 +12,8 @@ int cmd_record(int argc, char **argv);
 int cmd_confirm(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_order(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_html(int argc, char **argv);
 /*
  * The page of the traces, beside the first when `output` is NULL. *path is its name, to be freed; NULL:

@@ -24,6 +24,8 @@ static const struct command commands[] = {
 	{ "report", cmd_report, "which locks cost time, and who made whom wait" },
 	{ "order", cmd_order, "which locks can deadlock, or did" },
 	{ "confirm", cmd_confirm, "run a program so that such a deadlock happens" },
+	{ "diff", cmd_diff, "what changed between two recordings" },
+	{ "check", cmd_check, "the same as a gate: fail when locks got worse" },
 	{ "html", cmd_html, "the same and more as one page to look at" },
 	{ "export", cmd_export, "for other tools: pprof, Perfetto, speedscope, SQLite, ..." },
 	{ "info", cmd_info, "facts about a trace file" },

@@ -486,6 +486,7 @@ static void free_rows(struct model *model)
 	}
 	for (size_t i = 0; i < model->nr_classes; i++) {
 		free(model->classes[i].label);
+		free(model->classes[i].key);
 		counters_fini(&model->classes[i].all);
 		counters_fini(&model->classes[i].read);
 		counters_fini(&model->classes[i].write);

@@ -74,6 +74,8 @@ struct lock {
 /* Locks that are made at the same place: one symbol, or one init stack, or one first use. */
 struct lock_class {
 	char *label;
+	/* program/kind/name: the same in other builds; two classes can have one key */
+	char *key;
 	enum trace_kind kind;
 	struct counters all, read, write;
 	uint32_t nr_locks, nr_threads;	/* threads: sum over its locks of distinct is not kept: union */

@@ -9,6 +9,10 @@
  * variables of the same name ("static pthread_mutex_t lock" in two files) are two classes, told
  * apart by where they lie. Semaphores that signal are no class with those that are used as locks,
  * although Python makes both at one place: waiting for the first is no contention.
+ *
+ * A class's key says which class of another build of the program is the same one. So it has no
+ * address and no line: the kind, the program's name, and the variable's or given name; without one
+ * the functions that made, or first used it.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -26,6 +30,7 @@ static const char *const kind_names[TRACE_KIND_MAX] = {
 };
 
 #define FRAMES_MAX 64
+#define KEY_FRAMES 8 /* of the stack behind a key: what is below it says nothing */
 
 /* One lock on its way to a class: equal keys are one class. */
 struct named {
@@ -33,6 +38,7 @@ struct named {
 	char *class_label;
 	uint32_t lock;	 /* index in the model */
 	uint32_t leader; /* first lock of its class */
+	uint32_t first_node;
 };
 
 static const char *base_name(const char *path)
@@ -176,6 +182,7 @@ static int name_locks(struct model *model, struct named *named)
 
 	for (size_t i = 0; i < model->nr_locks && !err; i++) {
 		struct lock *lock = &model->locks[i];
+		uint32_t max = reader_max_lock(lock->process->reader);
 
 		if (process != lock->process) {
 			process = lock->process;
@@ -183,11 +190,8 @@ static int name_locks(struct model *model, struct named *named)
 			first = first_nodes(process->reader);
 		}
 		named[i].lock = (uint32_t)i;
-		err = !first ? -ENOMEM
-			     : name_lock(&named[i], lock,
-					 lock->id <= reader_max_lock(process->reader)
-						 ? first[lock->id]
-						 : 0);
+		named[i].first_node = first && lock->id <= max ? first[lock->id] : 0;
+		err = first ? name_lock(&named[i], lock, named[i].first_node) : -ENOMEM;
 	}
 	free(first);
 	return err;
@@ -273,6 +277,66 @@ static int find_leaders(struct model *model, struct named *named, size_t nr)
 	return err;
 }
 
+/* "make_cache < main", "libfoo.so" for code without symbols. NULL: out of memory. */
+static char *functions_text(const struct process *process, uint32_t stack, uint64_t site)
+{
+	struct frame frames[KEY_FRAMES];
+	size_t nr = model_frames(process, stack, site, false, frames, KEY_FRAMES), size;
+	char *functions = NULL;
+	FILE *out = open_memstream(&functions, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < nr; i++) {
+		const char *module = frames[i].module ? base_name(frames[i].module) : "[anon]";
+
+		fprintf(out, "%s%s", i ? " < " : "",
+			frames[i].function ? frames[i].function : module);
+	}
+	if (fclose(out) != 0) {
+		free(functions);
+		return NULL;
+	}
+	return functions;
+}
+
+static char *key_by_place(const struct lock *lock, const char *kind, uint32_t first_node)
+{
+	const struct trace_node *node = reader_node(lock->process->reader, first_node);
+	const char *program = base_name(lock->process->exe);
+	uint32_t made = lock->record->init_stack;
+	char *functions, *key;
+
+	if (!made && !node)
+		return text("%s/%s/unknown", program, kind);
+	functions = made ? functions_text(lock->process, made, 0)
+			 : functions_text(lock->process, node->stack, node->site);
+	key = functions ? text("%s/%s/%s in %s", program, kind, made ? "created" : "first used",
+			       functions)
+			: NULL;
+	free(functions);
+	return key;
+}
+
+static char *class_key(const struct lock *lock, uint32_t first_node)
+{
+	const char *given = reader_name(lock->process->reader, TRACE_NAME_CLASS, lock->id);
+	const char *kind = kind_name(lock->record->kind);
+	const char *name = given ? given : lock->name;
+	char *label, *key;
+
+	if (!name)
+		return key_by_place(lock, kind, first_node);
+	label = text("%s", name);
+	if (!label)
+		return NULL;
+	if (!given)
+		drop_indices(label);
+	key = text("%s/%s/%s", base_name(lock->process->exe), kind, label);
+	free(label);
+	return key;
+}
+
 /* In the order of the locks. */
 static int make_classes(struct model *model, struct named *named)
 {
@@ -290,6 +354,9 @@ static int make_classes(struct model *model, struct named *named)
 		class->label = named[i].class_label;
 		named[i].class_label = NULL;
 		class->kind = (enum trace_kind)model->locks[i].record->kind;
+		class->key = class_key(&model->locks[i], named[i].first_node);
+		if (!class->key)
+			return -ENOMEM;
 		model->locks[i].class = (uint32_t)model->nr_classes - 1;
 	}
 	return 0;

@@ -28,6 +28,7 @@ test|g++|cmd:g++
 test|libcmocka-dev|header:setjmp.h,stdarg.h,stddef.h,stdint.h,cmocka.h
 test|perl|cmd:prove
 test|python3|cmd:python3
+test|python3-junitparser|file:/usr/lib/python3/dist-packages/junitparser/__init__.py
 test|graphviz|cmd:dot
 ci|clang|cmd:clang
 ci|nodejs|cmd:node

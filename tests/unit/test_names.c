@@ -94,6 +94,8 @@ static void test_static_locks(void **state)
 	assert_string_equal(m->classes[0].label, "cache_mu");
 	assert_string_equal(m->classes[1].label, "shard[].mu");
 	assert_int_equal(m->classes[1].nr_locks, 2);
+	assert_string_equal(m->classes[0].key, "generated/mutex/cache_mu");
+	assert_string_equal(m->classes[1].key, "generated/mutex/shard[].mu");
 	model_free(m);
 }
 
@@ -116,6 +118,9 @@ static void test_twins(void **state)
 		assert_non_null(strstr(m->locks[i].label, expected));
 		assert_string_equal(m->classes[i].label, m->locks[i].label);
 		assert_string_equal(m->locks[0].name, m->locks[1].name);
+		/* Addresses change from build to build. */
+		assert_string_equal(m->classes[i].key, m->classes[0].key);
+		assert_null(strstr(m->classes[i].key, "+0x"));
 	}
 	model_free(m);
 }
@@ -135,6 +140,8 @@ static void test_given_names(void **state)
 	assert_string_equal(m->locks[1].label, "shard[0].mu");
 	assert_int_equal(m->nr_classes, 2);
 	assert_string_equal(m->classes[1].label, "shards");
+	assert_string_equal(m->classes[0].key, "generated/mutex//pool");
+	assert_string_equal(m->classes[1].key, "generated/mutex/shards");
 	model_free(m);
 }
 
@@ -172,6 +179,10 @@ static void test_places(void **state)
 	assert_int_equal(m->classes[0].nr_locks, 2);
 	assert_begins(m->classes[0].label, "mutex created in make_cache (test_names.c:");
 	assert_begins(m->classes[1].label, "mutex first used in refill (test_names.c:");
+	/* Neither lines nor addresses, and the wrapper in front left out. */
+	assert_string_equal(m->classes[0].key, "generated/mutex/created in make_cache");
+	assert_string_equal(m->classes[1].key, "generated/mutex/first used in refill");
+	assert_string_equal(m->classes[2].key, "generated/rwlock/first used in [anon]");
 	model_free(m);
 }
 

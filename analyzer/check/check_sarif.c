@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_sarif.c: what did not pass, as SARIF 2.1.0 for code review tools
+ *
+ * A result stands where most of the growth comes from. Its fingerprint has neither line nor value,
+ * so that the same regression is the same result in the next build.
+ */
+#include "check.h"
+
+#include "../json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One rule a tier: what a user would switch off together. */
+static const char *const tier_claims[] = {
+	"Something that has no noise changed: a deadlock, a lock order, an exact count",
+	"A lock is held longer, or asked for more of the time, than in the baseline",
+	"Threads wait more for a lock than in the baseline",
+	"A lock is over its absolute budget",
+};
+#define NR_TIERS (sizeof(tier_claims) / sizeof(tier_claims[0]))
+
+static const char *level_of(enum verdict verdict)
+{
+	return verdict == JUDGED_FAIL		? "error"
+	       : verdict == JUDGED_INCONCLUSIVE ? "warning"
+						: "note";
+}
+
+static void put_message(struct json *json, const char *key, const char *text)
+{
+	json_object_begin(json, key);
+	json_string(json, "text", text);
+	json_object_end(json);
+}
+
+/* Characters that a URI must not have as they are; nothing else in a path needs a change. */
+static char *file_uri(const char *file)
+{
+	char *uri = malloc(3 * strlen(file) + sizeof("file://")), *to = uri;
+
+	if (!uri)
+		return NULL;
+	to = stpcpy(to, file[0] == '/' ? "file://" : "");
+	for (const unsigned char *c = (const unsigned char *)file; *c; c++) {
+		if (*c <= ' ' || *c >= 0x7f || strchr("%#?<>\"{}|\\^`", *c))
+			to += sprintf(to, "%%%02X", *c);
+		else
+			*to++ = (char)*c;
+	}
+	*to = '\0';
+	return uri;
+}
+
+static int put_location(struct json *json, const struct result *result)
+{
+	char *uri = result->file ? file_uri(result->file) : NULL;
+
+	if (result->file && !uri)
+		return -ENOMEM;
+	json_array_begin(json, "locations");
+	json_object_begin(json, NULL);
+	if (uri) {
+		json_object_begin(json, "physicalLocation");
+		json_object_begin(json, "artifactLocation");
+		json_string(json, "uri", uri);
+		json_object_end(json);
+		if (result->line > 0) {
+			json_object_begin(json, "region");
+			json_int(json, "startLine", result->line);
+			json_object_end(json);
+		}
+		json_object_end(json);
+	}
+	json_array_begin(json, "logicalLocations");
+	json_object_begin(json, NULL);
+	json_string(json, "name", result->function ? result->function : result->subject);
+	json_string(json, "kind", result->function ? "function" : "variable");
+	json_object_end(json);
+	json_array_end(json);
+	json_object_end(json);
+	json_array_end(json);
+	free(uri);
+	return 0;
+}
+
+static int put_result(struct json *json, const struct result *result)
+{
+	char *print;
+	int err;
+
+	if (asprintf(&print, "%s|%s|%s", tier_words[result->tier],
+		     result->lock ? result->lock->key : result->subject, result->rule) < 0)
+		return -ENOMEM;
+	json_object_begin(json, NULL);
+	json_string(json, "ruleId", tier_words[result->tier]);
+	json_uint(json, "ruleIndex", result->tier);
+	json_string(json, "level", level_of(result->verdict));
+	put_message(json, "message", result->text);
+	err = put_location(json, result);
+	json_object_begin(json, "partialFingerprints");
+	json_string(json, "lockprofCheck/1", print);
+	json_object_end(json);
+	json_object_end(json);
+	free(print);
+	return err;
+}
+
+static void put_tool(struct json *json)
+{
+	json_object_begin(json, "tool");
+	json_object_begin(json, "driver");
+	json_string(json, "name", "lockprof");
+	json_string(json, "version", LOCKPROF_VERSION);
+	json_array_begin(json, "rules");
+	for (size_t i = 0; i < NR_TIERS; i++) {
+		json_object_begin(json, NULL);
+		json_string(json, "id", tier_words[i]);
+		put_message(json, "shortDescription", tier_claims[i]);
+		json_object_end(json);
+	}
+	json_array_end(json);
+	json_object_end(json);
+	json_object_end(json);
+}
+
+int check_sarif(const struct check *check, FILE *out)
+{
+	struct json json;
+	int err = 0;
+
+	json_init(&json, out, true);
+	json_object_begin(&json, NULL);
+	json_string(&json, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
+	json_string(&json, "version", "2.1.0");
+	json_array_begin(&json, "runs");
+	json_object_begin(&json, NULL);
+	put_tool(&json);
+	json_string(&json, "columnKind", "utf16CodeUnits");
+	json_array_begin(&json, "results");
+	for (size_t i = 0; i < check->nr_results && !err; i++)
+		if (check->results[i].verdict > JUDGED_PASS)
+			err = put_result(&json, &check->results[i]);
+	json_array_end(&json);
+	json_object_end(&json);
+	json_array_end(&json);
+	json_object_end(&json);
+	return err ? err : json_finish(&json);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge_words.c: each result as sentences: what got worse, by how much, how sure that is, and where
+ *
+ * The writers show these texts as they are, so that a console, a code review and a test report say
+ * the same. Names out of traces are not escaped here: each writer has its own rules.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int words_plain(struct result *result, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&result->text, format, args);
+	va_end(args);
+	if (length < 0)
+		result->text = NULL;
+	return length < 0 ? -ENOMEM : 0;
+}
+
+static bool is_wait(int metric)
+{
+	return metric >= METRIC_WAIT_TOTAL && metric <= METRIC_WAIT_MAX;
+}
+
+/* " Most of it is in lookup < serve, which holds it 487 ns (before: 388 ns)." */
+static void put_culprit(const struct result *result, FILE *out)
+{
+	const struct place_change *place = judge_culprit(result->lock, (enum metric)result->metric);
+	char base[OUTPUT_NUMBER], more[OUTPUT_NUMBER];
+
+	if (!place)
+		return;
+	if (is_wait(result->metric)) {
+		fprintf(out, " Most of it while %s held it, which others waited %s longer for.",
+			place->place->text, metric_text(more, METRIC_WAIT_TOTAL, place->blamed_ns));
+		return;
+	}
+	fprintf(out, " Most of it is in %s, which holds it for %s", place->place->text,
+		metric_text(more, METRIC_HOLD_P50, place->hold_ns));
+	if (!isnan(place->base_hold_ns))
+		fprintf(out, " (before: %s)",
+			metric_text(base, METRIC_HOLD_P50, place->base_hold_ns));
+	fputc('.', out);
+}
+
+static void take_place(struct result *result)
+{
+	const struct place_change *change =
+		judge_culprit(result->lock, (enum metric)result->metric);
+
+	if (!change)
+		return;
+	result->file = change->place->file;
+	result->function = change->place->function;
+	result->line = change->place->line;
+}
+
+static void put_sureness(const struct check *check, const struct result *result, FILE *out)
+{
+	const struct comparison *c = check->comparison;
+
+	fprintf(out, "p = %.2g (%.2g by itself, %zu value%s tested) with %zu new runs against %zu",
+		result->p_adjusted, result->p, check->nr_questions,
+		check->nr_questions == 1 ? "" : "s", c->more->nr, c->base->nr);
+}
+
+static void put_relative(const struct check *check, const struct result *result, FILE *out)
+{
+	const struct change *change = &result->lock->metric[result->metric];
+	char base[OUTPUT_NUMBER], more[OUTPUT_NUMBER], by[OUTPUT_NUMBER], most[OUTPUT_NUMBER];
+	enum metric metric = (enum metric)result->metric;
+	bool bad = result->verdict >= JUDGED_WARN;
+
+	fprintf(out, "%s: %s %s from %s to %s (%s; allowed: %s)", result->subject,
+		metrics[metric].words,
+		bad			      ? "rose"
+		: change->more > change->base ? "went"
+					      : "fell or stayed",
+		metric_text(base, metric, change->base), metric_text(more, metric, change->more),
+		metric_change(by, change->base, change->more),
+		metric_change(most, 1, result->limit));
+	if (result->verdict == JUDGED_WARN)
+		fputs(", which cannot be told from chance", out);
+	fputs(": ", out);
+	put_sureness(check, result, out);
+	fputc('.', out);
+	if (bad)
+		put_culprit(result, out);
+}
+
+static void put_absolute(const struct check *check, const struct result *result, unsigned int line,
+			 FILE *out)
+{
+	char value[OUTPUT_NUMBER], limit[OUTPUT_NUMBER];
+	enum metric metric = (enum metric)result->metric;
+
+	fprintf(out, "%s: %s is %s in the median run; the budget allows %s (%s:%u).",
+		result->subject, metrics[metric].words,
+		metric_text(value, metric, result->lock->metric[metric].more),
+		metric_text(limit, metric, result->limit), check->budget->path, line);
+	if (result->verdict == JUDGED_FAIL)
+		put_culprit(result, out);
+}
+
+static int finish(struct result *result, FILE *out)
+{
+	if (fclose(out) != 0) {
+		free(result->text);
+		result->text = NULL;
+		return -ENOMEM;
+	}
+	take_place(result);
+	return 0;
+}
+
+int words_relative(const struct check *check, struct result *result)
+{
+	size_t size;
+	FILE *out = open_memstream(&result->text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	put_relative(check, result, out);
+	return finish(result, out);
+}
+
+int words_absolute(const struct check *check, struct result *result, unsigned int line)
+{
+	size_t size;
+	FILE *out = open_memstream(&result->text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	put_absolute(check, result, line, out);
+	return finish(result, out);
+}

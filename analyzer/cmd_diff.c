@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lockprof diff: what changed between two recordings, or two series of them.
+ *
+ * It judges nothing and its exit status says only whether the traces could be read; the gate is
+ * lockprof check.
+ */
+#include "cmd.h"
+#include "diff/diff.h"
+#include "options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DEFAULT_TOP 20
+
+struct arguments {
+	int color;
+	bool json, all;
+};
+
+static int print(const struct comparison *comparison, const struct arguments *arguments)
+{
+	int err;
+
+	if (arguments->json)
+		return diff_json(comparison, stdout);
+	output_pager_begin();
+	err = diff_text(comparison, arguments->all ? SIZE_MAX : DEFAULT_TOP, stdout);
+	if (!err && (fflush(stdout) != 0 || ferror(stdout)))
+		err = -EIO;
+	output_pager_end();
+	return err;
+}
+
+static int run(const struct arguments *arguments, const char *base_operand,
+	       const char *more_operand)
+{
+	struct runs base = { 0 }, more = { 0 };
+	struct comparison comparison = { 0 };
+	int err = runs_add(&base, base_operand);
+
+	if (!err)
+		err = runs_add(&more, more_operand);
+	if (!err)
+		err = runs_measure(&base, NULL);
+	if (!err)
+		err = runs_measure(&more, NULL);
+	if (!err) {
+		err = compare_runs(&comparison, &base, &more);
+		if (!err)
+			err = print(&comparison, arguments);
+		if (err)
+			output_error("cannot tell the difference: %s", strerror(-err));
+	}
+	compare_fini(&comparison);
+	runs_fini(&base);
+	runs_fini(&more);
+	return err ? 1 : 0;
+}
+
+int cmd_diff(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	const struct option_row rows[] = {
+		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL, "all locks, not only the first 20",
+		  NULL },
+		{ "json", 0, OPTION_FLAG, &arguments.json, NULL, "JSON, schema lockprof-diff/1",
+		  NULL },
+		{ "color", 0, OPTION_CHOICE, &arguments.color, "WHEN", "colours (auto)",
+		  output_color_words },
+	};
+	const struct options options = {
+		.command = "diff",
+		.usage = "[options] BASE NEW",
+		.about =
+			"Tells what changed from BASE to NEW, lock by lock. Each is a trace, a folder "
+			"with the\ntraces of one run, or a folder of such folders.\n",
+		.rows = rows,
+		.nr_rows = sizeof(rows) / sizeof(rows[0]),
+	};
+	int first = options_parse(&options, argc, argv);
+
+	if (first < 0)
+		return options_exit_status(first);
+	if (argc - first != 2)
+		return options_usage_error(&options, "diff needs two operands, BASE and NEW");
+	output_init((enum output_color)arguments.color);
+	return run(&arguments, argv[first], argv[first + 1]);
+}

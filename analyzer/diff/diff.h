@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * diff.h: two sides, each of one run or more, compared lock by lock
+ *
+ *	runs.c		what the user named: which trace files make up one run
+ *	measure.c	one run to one value for each class of locks and metric
+ *	places.c	... and where these values come from, by names of functions
+ *	metrics.c	what is measured: names, units
+ *	stats.c		run-level statistics
+ *	compare.c	both sides matched by the classes' keys
+ *	diff_text.c, diff_json.c	`lockprof diff`; `lockprof check` is in ../check
+ *
+ * A run is measured and its model dropped before the next one is read: memory follows the size of
+ * the largest run, not the number of runs. Locks are matched by lock_class.key, which has names of
+ * functions and variables, but neither addresses nor lines.
+ */
+#ifndef ANALYZER_DIFF_H
+#define ANALYZER_DIFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../order/order.h"
+#include "../output.h"
+
+struct json;
+
+/* ---- metrics.c ---- */
+
+enum metric {
+	METRIC_HOLD_P50,
+	METRIC_HOLD_P90,
+	METRIC_DEMAND, /* acquisitions x median hold: what the lock costs when all want it */
+	METRIC_ACQUISITIONS,
+	METRIC_WAIT_TOTAL,
+	METRIC_WAIT_SHARE, /* of the threads' time */
+	METRIC_CONTENTION, /* contended / acquisitions */
+	METRIC_WAIT_P99,
+	METRIC_WAIT_MAX,
+	METRIC_HOLD_MAX,
+	NR_METRICS,
+};
+
+enum metric_unit { METRIC_NS, METRIC_COUNT, METRIC_RATIO };
+
+struct metric_facts {
+	const char *name;  /* in budgets and tables */
+	const char *key;   /* in JSON: with its unit */
+	const char *words; /* "the median hold time" */
+	enum metric_unit unit;
+};
+extern const struct metric_facts metrics[NR_METRICS];
+
+/* "12.3 us", "4,000", "5.2 %"; "-" when it is not a number. In buf. */
+const char *metric_text(char buf[OUTPUT_NUMBER], enum metric metric, double value);
+/* "+26 %", "x3.4", "-5.0 %"; "new" from nothing to something. In buf. */
+const char *metric_change(char buf[OUTPUT_NUMBER], double base, double more);
+
+/* ---- a measured run ---- */
+
+/* Code that takes the lock. The text has names of functions only, so that builds can be compared.
+ */
+struct place {
+	char *text; /* "refill < serve < main" */
+	char *file; /* NULL: unknown */
+	char *function;
+	int line;
+	double acquired;
+	double demand_ns; /* acquisitions x median hold: no sum, which a single preemption rules */
+	double blamed_ns; /* others waited, while it was held from here */
+};
+
+/* One class of locks in one run. NAN: nothing was measured. */
+struct run_lock {
+	char *key;
+	char *label;
+	const char *kind;
+	double value[NR_METRICS];
+	double held, hold_ns;
+	size_t nr_places;
+	struct place *places;
+};
+
+struct run_finding {
+	enum order_level level;
+	char id[16];
+	char *text; /* as a sentence */
+	char *file, *function;
+	int line;
+	const char *suppressed;
+};
+
+/* In a cycle: `to` was asked for while `from` was held; keys of classes. */
+struct run_edge {
+	char *from, *to;
+	char *from_label, *to_label;
+};
+
+struct run {
+	char *name; /* as the user named it */
+	size_t nr_paths;
+	char **paths;
+
+	size_t nr_locks;
+	struct run_lock *locks; /* sorted by key; only those whose waits are contention */
+	struct run_lock total;	/* over all of them; no hold percentiles */
+	size_t nr_findings;
+	struct run_finding *findings;
+	size_t nr_edges;
+	struct run_edge *edges;
+	uint32_t nr_cycles; /* strongly connected parts of the lock graph */
+	char *program, *host;
+	uint32_t nr_cpus;
+	double duration_ns, thread_ns;
+	bool has_losses; /* of what counts and times are made */
+	bool is_partial; /* a trace could not be read in whole */
+};
+
+struct runs {
+	struct run *runs;
+	size_t nr;
+};
+
+/*
+ * What the user named, as runs that are not measured yet: a file is a run; a folder's traces are
+ * one (a tree of processes), or each of its folders that has traces is. 0, or -errno with a
+ * message.
+ */
+int runs_add(struct runs *runs, const char *operand);
+void runs_fini(struct runs *runs);
+
+struct suppressions;
+
+/* Reads and measures all runs. 0, or -errno with a message. */
+int runs_measure(struct runs *runs, struct suppressions *suppressions);
+/* Parts of it: one run out of a finished model. 0 or -errno. */
+int measure_locks(struct run *run, const struct model *model);
+int measure_order(struct run *run, struct model *model, struct suppressions *suppressions);
+
+/* places.c: fills places of a lock whose class (of the same key) is marked. 0 or -errno. */
+int places_find(struct run_lock *lock, const struct model *model, const bool *of_class);
+void places_fini(struct run_lock *lock);
+
+/* ---- both sides ---- */
+
+struct change {
+	size_t nr_base, nr_more; /* values */
+	double base, more;	 /* medians */
+	double base_mad;
+	double base_least, base_most;
+	double p_up, p_down; /* one-sided; not adjusted */
+};
+
+struct place_change {
+	const struct place *place; /* of the new side where it has it */
+	/* of the median run */
+	double base_hold_ns, hold_ns; /* one acquisition's; NAN: not there */
+	double demand_ns, blamed_ns;  /* change */
+};
+
+struct lock_change {
+	const char *key, *label, *kind;
+	size_t runs_base, runs_more; /* that have the lock */
+	struct change metric[NR_METRICS];
+	double base_held;    /* timed holds of the baseline's run with fewest */
+	double base_cost_ns; /* hold and wait time in the baseline: how much it matters */
+	size_t nr_places;
+	struct place_change *places; /* with the largest gain first: demand and blame together */
+};
+
+struct comparison {
+	const struct runs *base, *more;
+	size_t nr_locks;
+	struct lock_change *locks; /* largest change of wait time first */
+	struct lock_change total;
+	/* Why contention cannot be compared; "" when it can. */
+	char differ[256];
+};
+
+/* 0 or -ENOMEM. The runs must outlive it. */
+int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more);
+void compare_fini(struct comparison *comparison);
+const struct run_lock *run_find_lock(const struct run *run, const char *key);
+
+int diff_text(const struct comparison *comparison, size_t top, FILE *out);
+int diff_json(const struct comparison *comparison, FILE *out);
+/* Parts that the check's JSON has as well. */
+void diff_json_side(struct json *json, const char *key, const struct runs *runs);
+void diff_json_lock(struct json *json, const char *key, const struct lock_change *lock);
+
+#endif

@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# lockprof check and diff as their user meets them: statuses, runs that check makes itself, and
+# files for other programs, read by these (JUnit: junitparser). What is judged how is in the unit
+# tests; how often that is right is measured by `make bench-check`.
+. "${0%/*}/../lib/tap.sh"
+lockprof=$BUILD/lockprof
+sections=$BUILD/bench/sections
+
+# run ARGUMENTS: the exit status; what it prints goes to ./out and ./err
+run()
+{
+	timeout 120 "$lockprof" "$@" >out 2>err </dev/null && echo 0 || echo $?
+}
+
+# One run, and folders of runs: of the same program, with holds five times as long, with other locks.
+mkdir base slow safe risky
+for i in 1 2 3 4; do
+	mkdir base/run-$i slow/run-$i
+	"$lockprof" record -q -o base/run-$i/a.trace "$sections" 2 500 100
+	"$lockprof" record -q -o slow/run-$i/a.trace "$sections" 2 500 500
+done
+"$lockprof" record -q -o safe/a.trace "$BUILD/samples/gate_lock" >/dev/null
+"$lockprof" record -q -o risky/a.trace "$BUILD/samples/lock_order" >/dev/null
+
+# Without a baseline and a budget only deadlocks fail.
+is 'no deadlock' 0 "$(run check base/run-1/a.trace)"
+is 'a deadlock that can happen' 3 "$(run check risky)"
+like 'says which' '*PREDICTED*server has cache_mu and wants store_mu*lock_order.c:*' \
+	"$(tr -s '\n ' ' ' <out)"
+printf '[check]\ngate_hold = no\n' >nothing
+is 'a known one' 0 "$(run check risky --baseline=risky/a.trace --budget=nothing)"
+is 'a new one' 3 "$(run check risky -b safe)"
+like 'and its edge in a cycle' '*this order lies in a cycle*' "$(tr -s '\n ' ' ' <out)"
+echo 'PREDICTED:*:*' >rules
+is 'suppressed' 0 "$(run check --suppressions=rules risky)"
+
+# A baseline.
+is 'holds five times as long' 3 "$(run check slow --baseline=base)"
+like 'says what, by how much, how sure, where' \
+	'*cache_mu: the median hold time rose from * to *p = *4 new runs against 4*lookup < serve*sections.c:*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'nothing else got worse' '' "$(grep ^regression: out | grep -v -e cache_mu -e ' runs of')"
+is 'getting faster is fine' 0 "$(run check base --baseline=slow)"
+is 'too few runs' 4 "$(run check slow/run-1 slow/run-2 --baseline=base)"
+like 'says how many it takes' '*at least 4 on each side*' "$(tr -s '\n ' ' ' <out)"
+"$lockprof" record -q -o other.trace "$BUILD/samples/hot_counter" 2 100 >/dev/null
+is 'another program' 4 "$(run check other.trace --baseline=base)"
+
+# Budgets.
+cat >budget <<'EOF'
+[lock "cache_mu"]
+hold_p50 = 1s
+[lock-order]
+cycles = 0
+EOF
+is 'within the budget' 0 "$(run check --budget=budget base/run-1)"
+sed -i 's/1s/1ns/' budget
+is 'over it' 3 "$(run check --budget=budget base/run-1)"
+like 'says where that stands' '*the budget allows 1 ns (budget:2)*' "$(tr -s '\n ' ' ' <out)"
+echo 'hold_p5O = 2us' >>budget
+is 'a bad budget' 1 "$(run check --budget=budget base)"
+is 'is refused with its line' 'lockprof: budget:5: unknown key hold_p5O' "$(cat err)"
+is 'a budget is written' 0 "$(run check --write-budget base)"
+mv out made
+is 'and kept by what it was made from' 0 "$(run check --budget=made base)"
+is 'but not by all' 3 "$(run check --budget=made slow)"
+
+# Runs of its own.
+is 'two programs in turn' 3 \
+	"$(run check --runs=4 --keep=kept --baseline-cmd="'$sections' 2 500 100" -- "$sections" 2 500 500)"
+is 'their traces are kept' '4 4' "$(echo $(ls -d kept/new/run-* | wc -l) $(ls -d kept/base/run-* | wc -l))"
+is 'and can be read again' 3 "$(run check kept/new --baseline=kept/base)"
+is 'never over others' 1 "$(run check --runs=1 --keep=kept --baseline-cmd=true -- true)"
+is 'one program against an older baseline' 3 \
+	"$(TMPDIR=$tmp run check --runs=4 --baseline=base -- "$sections" 2 500 500)"
+is 'leaves nothing behind' '' "$(ls -d lockprof-check-* 2>/dev/null)"
+is 'a program that fails' 1 "$(run check --runs=3 -- sh -c "'$sections' 1 10 100; echo said; exit 7")"
+like 'its status is told' '*run 1 of sh ended with status 7*' "$(cat err)"
+is 'what it prints is no part of the verdict' '' "$(grep said out)"
+
+# Files for others.
+export GITHUB_STEP_SUMMARY=$tmp/summary GITHUB_WORKSPACE=/nowhere
+is 'all forms at once' 3 "$(run check slow -b base --github --junit=j.xml --sarif=s.json)"
+like 'annotations' '::error file=*sections.c,line=*,title=lockprof*cache_mu hold_p50::cache_mu: *' \
+	"$(grep -m1 '^::error' out)"
+like 'a summary' '*### lockprof check: regression*| cache\\_mu | hold_p50 |*' "$(cat summary)"
+is 'SARIF' 'error True lookup' "$(python3 - <<'EOF'
+import json
+run = json.load(open("s.json"))["runs"][0]
+result = run["results"][0]
+place = result["locations"][0]
+print(result["level"], run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+      and place["physicalLocation"]["region"]["startLine"] > 0, place["logicalLocations"][0]["name"])
+EOF
+)"
+cat >junit.py <<'EOF'
+from junitparser import Failure, JUnitXml
+suites = JUnitXml.fromfile("j.xml")
+suite = next(iter(suites))
+failed = [case for case in suite if any(isinstance(r, Failure) for r in case.result)]
+before = suite.tests, suite.failures
+suite.update_statistics()
+print(before == (suite.tests, suite.failures) == (len(list(suite)), len(failed)),
+      failed[0].classname, failed[0].name)
+EOF
+if /usr/bin/python3 -c 'import junitparser' 2>/dev/null; then
+	is 'JUnit' 'True lockprof.robust cache_mu: hold_p50' "$(/usr/bin/python3 junit.py)"
+else
+	count=$((count + 1))
+	echo "ok $count - JUnit # SKIP no python3-junitparser"
+fi
+is 'JSON of a check' 3 "$(run check --json slow -b base)"
+is 'has its schema, verdict and results' 'lockprof-check/1 regression regression hold_p50 sections/mutex/cache_mu' \
+	"$(python3 -c 'import json
+c = json.load(open("out")); r = c["results"][0]
+print(c["schema"], c["verdict"], r["verdict"], r["rule"], r["key"])')"
+
+# Diff judges nothing.
+is 'diff' 0 "$(run diff base slow)"
+like 'shows the lock and the place' '*cache_mu*lookup < serve: held * > *' "$(tr -s '\n ' ' ' <out)"
+is 'diff as JSON' 0 "$(run diff --json base slow)"
+is 'says which locks are on both sides' \
+	"lockprof-diff/1 cache_mu both 4 4, log_mu both 4 4, queue_mu both 4 4" \
+	"$(python3 -c 'import json
+d = json.load(open("out"))
+print(d["schema"], ", ".join(" ".join(map(str, (l["name"], l["state"], l["base_runs"], l["new_runs"])))
+      for l in sorted(d["locks"], key=lambda l: l["name"])))')"
+is 'diff of what came and went' 0 "$(run diff base/run-1 safe)"
+like 'says so' '*gone: *cache_mu*' "$(cat out)"
+
+# Wrong usage, and what cannot be read.
+is 'nothing to check' 2 "$(run check)"
+is 'a command without --runs' 2 "$(run check --keep=x -- true)"
+is 'two baselines' 2 "$(run check --runs=2 -b base --baseline-cmd=true -- true)"
+is 'one operand for diff' 2 "$(run diff base)"
+is 'no such trace' 1 "$(run check none.trace -b base)"
+is 'an empty folder' 1 "$(mkdir empty; run diff base empty)"
+like 'is named' '*empty: no traces*' "$(cat err)"
+
+echo "1..$count"

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* The budget file: what it says, what is refused and where, and that a written one can be read. */
+#include "runs_fixture.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "../../analyzer/check/check.h"
+
+static int parse(struct budget *budget, const char *text)
+{
+	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	int err;
+
+	assert_non_null(in);
+	budget_init(budget);
+	err = budget_parse(budget, "b.ini", in);
+	fclose(in);
+	return err;
+}
+
+static void test_all_keys(void **state)
+{
+	struct budget b;
+
+	(void)state;
+	assert_int_equal(parse(&b,
+			       "# comment\n[check]\nalpha = 0.01\nmin_runs=6 ; so many\n"
+			       "gate_hold=no\ngate_wait = yes\nexact_acquisitions = yes\n"
+			       "hold_rel = +10%\nwait_rel=+100 %\nhold_floor=100ns\n"
+			       "demand_floor = 2ms\nwait_floor = 0.5s\non_missing_lock=fail\n"
+			       "on_new_lock=ignore\n"
+			       "[total]\nwait_total = 50ms\nwait_share=5%\n"
+			       "[lock \"a # b\"]\nhold_p50 = 2us\nhold_p50_rel = off\n"
+			       "acquisitions = 100\ncontention = 0.25\nexact_acquisitions=no\n"
+			       "[lock-order]\ncycles = 0\nfail_on = POTENTIAL\nnew_edges = warn\n"),
+			 0);
+	assert_true(b.alpha == 0.01 && b.min_runs == 6 && b.gate_hold == 0 && b.gate_wait == 1);
+	assert_true(b.exact_acquisitions == 1 && b.wait_rel == 1 && fabs(b.hold_rel - 0.1) < 1e-12);
+	assert_true(b.hold_floor_ns == 100 && b.demand_floor_ns == 2e6 && b.wait_floor_ns == 5e8);
+	assert_int_equal(b.on_missing_lock, POLICY_FAIL);
+	assert_int_equal(b.on_new_lock, POLICY_IGNORE);
+	assert_true(b.total.absolute[METRIC_WAIT_TOTAL] == 50e6);
+	assert_true(b.total.absolute[METRIC_WAIT_SHARE] == 0.05);
+	assert_true(isnan(b.total.absolute[METRIC_WAIT_P99]));
+	assert_int_equal(b.nr_locks, 1);
+	assert_string_equal(b.locks[0].pattern, "a # b");
+	assert_true(b.locks[0].absolute[METRIC_HOLD_P50] == 2000);
+	assert_int_equal(b.locks[0].absolute_line[METRIC_HOLD_P50], 19);
+	assert_true(isinf(b.locks[0].relative[METRIC_HOLD_P50]));
+	assert_true(isnan(b.locks[0].relative[METRIC_HOLD_P90]));
+	assert_true(b.locks[0].absolute[METRIC_CONTENTION] == 0.25);
+	assert_true(b.locks[0].exact_acquisitions == 0);
+	assert_true(b.max_cycles == 0);
+	assert_int_equal(b.fail_on, ORDER_POTENTIAL);
+	assert_int_equal(b.new_edges, POLICY_WARN);
+	budget_fini(&b);
+}
+
+/* What is said on stderr about a bad file, to be freed. */
+static char *complaint(const char *text)
+{
+	FILE *to = tmpfile();
+	int saved = dup(STDERR_FILENO);
+	char *said = calloc(1, 1000);
+	struct budget b;
+
+	assert_non_null(to);
+	assert_non_null(said);
+	fflush(stderr);
+	dup2(fileno(to), STDERR_FILENO);
+	assert_int_equal(parse(&b, text), -EINVAL);
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	budget_fini(&b);
+	rewind(to);
+	assert_true(fread(said, 1, 999, to) > 0);
+	fclose(to);
+	return said;
+}
+
+static void test_complaints(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{ "[check]\n\nalhpa = 0.05\n", "b.ini:3: unknown key alhpa; did you mean alpha?" },
+		{ "[check]\nalpha = much\n", "b.ini:2: alpha wants a share" },
+		{ "[check]\nalpha = 0\n", "alpha must be between" },
+		{ "[check]\nmin_runs = 2.5\n", "min_runs wants a whole number" },
+		{ "[check]\ngate_wait = maybe\n", "gate_wait wants yes or no" },
+		{ "[check]\non_new_lock = stop\n", "ignore, warn or fail" },
+		{ "[lock \"a\"]\nhold_p50 = 2\n", "hold_p50 wants a time with its unit" },
+		{ "[lock \"a\"]\nhold_p50 = -2us\n", "hold_p50 wants a time" },
+		{ "[lock \"a\"]\nhold_p50 = nan\n", "hold_p50 wants a time" },
+		{ "[lock \"a\"]\nhold_p50_rel = 20%\n", "hold_p50_rel wants a growth" },
+		{ "[lock \"a\"]\nhold_p5 = 2us\n", "b.ini:2: unknown key hold_p5; did you mean" },
+		{ "[lock \"a\"]\nwait_share = 120%\n", "at most 100%" },
+		{ "[lock a]\n", "b.ini:1: [lock \"NAME\"] is expected" },
+		{ "[locks]\n", "b.ini:1: unknown section [locks]" },
+		{ "[check\n", "b.ini:1: the section's ] is missing" },
+		{ "[check]\nalpha\n", "b.ini:2: KEY = VALUE is expected, not alpha" },
+		{ "alpha = 0.05\n", "b.ini:1: alpha = 0.05 stands before" },
+		{ "[lock-order]\nfail_on = SURE\n", "fail_on wants a level" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char *said = complaint(bad[i].text);
+
+		if (!strstr(said, bad[i].says))
+			fail_msg("\"%s\" is not in \"%s\"", bad[i].says, said);
+		free(said);
+	}
+}
+
+static void test_patterns(void **state)
+{
+	const struct lock_change shard = { .key = "app/mutex/shard[].mu", .label = "shard[].mu" };
+	const struct lock_change twin = { .key = "app/mutex/lock", .label = "lock (app+0x4060)" };
+	struct limits limits;
+	struct budget b;
+
+	(void)state;
+	assert_int_equal(parse(&b, "[lock \"*\"]\nhold_p50=1us\nwait_p99=1ms\n"
+				   "[lock \"shard[].mu\"]\nhold_p50=2us\n"
+				   "[lock \"lock\"]\nhold_p50=3us\nexact_acquisitions=yes\n"),
+			 0);
+	limits = budget_limits(&b, &shard);
+	assert_true(limits.absolute[METRIC_HOLD_P50] == 2000);
+	assert_int_equal(limits.absolute_line[METRIC_HOLD_P50], 5);
+	assert_true(limits.absolute[METRIC_WAIT_P99] == 1e6);
+	assert_int_equal(limits.absolute_line[METRIC_WAIT_P99], 3);
+	assert_true(isnan(limits.exact_acquisitions));
+	limits = budget_limits(&b, &twin);
+	assert_true(limits.absolute[METRIC_HOLD_P50] == 3000);
+	assert_true(limits.exact_acquisitions == 1);
+	budget_fini(&b);
+}
+
+/* What is written from a baseline is kept by it. */
+static void test_written(void **state)
+{
+	struct runs base = { 0 }, none = { 0 };
+	struct comparison c;
+	struct check check;
+	struct budget b;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	fixture_series(&base, 3, 333, 12e6);
+	assert_int_equal(compare_runs(&c, &base, &none), 0);
+	assert_int_equal(budget_write(&c, out), 0);
+	assert_int_equal(fclose(out), 0);
+	compare_fini(&c);
+	assert_int_equal(parse(&b, text), 0);
+	assert_int_equal(b.nr_locks, 1);
+	assert_string_equal(b.locks[0].pattern, "mu");
+	assert_true(b.locks[0].absolute[METRIC_HOLD_P50] >= 1.5 * 333);
+	assert_true(b.locks[0].absolute[METRIC_HOLD_P50] < 2 * 333);
+	assert_int_equal(compare_runs(&c, &none, &base), 0);
+	assert_int_equal(check_judge(&check, &c, &b, false), 0);
+	assert_int_equal(check.verdict, JUDGED_PASS);
+	assert_int_equal(check_count(&check, JUDGED_PASS), 6); /* 4 limits, cycles, deadlocks */
+	check_fini(&check);
+	compare_fini(&c);
+	budget_fini(&b);
+	runs_fini(&base);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_written),
+	};
+
+	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}
