@@ -147,7 +147,7 @@ function Chooser({ name, legend, value, words }) {
 function SpanWords({ timeline }) {
 	const span = range.value;
 	if (!span)
-		return <p class="hint">The whole run, {formatTime(timeline.endTime)}. Click into it, then: wheel or + and − to zoom, drag or arrows to move, n and p for the longest waits, Home for all. Drag in the strip to choose a span.</p>;
+		return <p class="hint keys">The whole run, {formatTime(timeline.endTime)}. Click into it, then: wheel or + and − to zoom, drag or arrows to move, n and p for the longest waits, Home for all. Drag in the strip to choose a span.</p>;
 	return (
 		<p class="hint">
 			{formatTime(span.end - span.begin)} from {formatTime(span.begin)} on; the other views count only these.
