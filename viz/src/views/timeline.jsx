@@ -68,7 +68,7 @@ function Axis({ timeline, width }) {
 
 function Legend({ timeline }) {
 	const kinds = [['held', 'held'], ['held-waiters', 'held, others waited'], ['wait', 'waiting for a lock'],
-		['blocked', 'waiting while holding another'], ['cond', 'condition, barrier, join, futex'],
+		['blocked', 'waiting while holding another'], ['cond', 'condition, signal, barrier, join, futex'],
 		...(timeline.isComplete ? [] : [['short', 'held in pieces too short to draw']])];
 	return (
 		<ul class="legend">
