@@ -138,6 +138,12 @@ static void take_hold(struct sweep *sweep, uint32_t thread, uint64_t node, uint6
 	keep(sweep, &all->holds, &i);
 }
 
+static bool is_contention(const struct sweep *sweep, const struct interval *i)
+{
+	return i->kind <= INTERVAL_NEVER_ENDED &&
+	       (i->lock == UINT32_MAX || report_lock_contends(&sweep->model->locks[i->lock]));
+}
+
 /* Whether it is long enough to be kept. */
 static bool take_wait(struct sweep *sweep, uint32_t thread, enum interval_kind kind, uint64_t id,
 		      uint64_t end, uint64_t length, uint32_t stack)
@@ -150,10 +156,6 @@ static bool take_wait(struct sweep *sweep, uint32_t thread, enum interval_kind k
 		see_end(all, &i);
 		return false;
 	}
-	if (all->nr_bins && kind <= INTERVAL_NEVER_ENDED)
-		add_to_bins(all, &i, false);
-	if (i.length_ns < all->min_wait_ns)
-		return false;
 	i.kind = kind;
 	i.stack = stack;
 	i.joined = UINT32_MAX;
@@ -161,6 +163,10 @@ static bool take_wait(struct sweep *sweep, uint32_t thread, enum interval_kind k
 		i.joined = sweep->thread_of[id];
 	else if (kind != INTERVAL_JOIN)
 		set_node(sweep, &i, id);
+	if (all->nr_bins && is_contention(sweep, &i))
+		add_to_bins(all, &i, false);
+	if (i.length_ns < all->min_wait_ns)
+		return false;
 	keep(sweep, &all->waits, &i);
 	return true;
 }
@@ -222,6 +228,28 @@ static void take_event(struct sweep *sweep, uint32_t thread, const struct trace_
 	}
 }
 
+/* What goes on at a node when the recording ends; only waits for locks are said to have no end. */
+static enum interval_kind unended_kind(const struct sweep *sweep, uint32_t node)
+{
+	struct interval i = { .lock = UINT32_MAX };
+
+	set_node(sweep, &i, node);
+	if (i.lock == UINT32_MAX)
+		return INTERVAL_NEVER_ENDED;
+	switch (sweep->model->locks[i.lock].record->kind) {
+	case TRACE_KIND_COND:
+		return INTERVAL_CONDITION;
+	case TRACE_KIND_BARRIER:
+		return INTERVAL_BARRIER;
+	case TRACE_KIND_ONCE:
+		return INTERVAL_ONCE;
+	case TRACE_KIND_FUTEX:
+		return INTERVAL_FUTEX;
+	default:
+		return INTERVAL_NEVER_ENDED;
+	}
+}
+
 static void take_slot(struct sweep *sweep, const struct trace_slot *slot)
 {
 	uint64_t end = reader_end_ticks(sweep->process->reader);
@@ -234,8 +262,8 @@ static void take_slot(struct sweep *sweep, const struct trace_slot *slot)
 		take_hold(sweep, thread, slot->held[i].node, end,
 			  end > slot->held[i].since ? end - slot->held[i].since : 0, true);
 	if (slot->wait_node && end > slot->wait_since)
-		take_wait(sweep, thread, INTERVAL_NEVER_ENDED, slot->wait_node, end, end - slot->wait_since,
-			  slot->wait_stack);
+		take_wait(sweep, thread, unended_kind(sweep, slot->wait_node), slot->wait_node, end,
+			  end - slot->wait_since, slot->wait_stack);
 }
 
 static void read_events(struct sweep *sweep)

@@ -35,7 +35,7 @@ static const char *what_word(enum order_resource what)
 	return words[what];
 }
 
-static const char *mode_word(uint32_t mode)
+const char *order_json_mode(uint32_t mode)
 {
 	switch (mode & TRACE_HOW_MASK) {
 	case TRACE_HOW_TRY:
@@ -51,7 +51,7 @@ static const char *mode_word(uint32_t mode)
 	}
 }
 
-static void put_thing(struct json *json, const char *key, const struct order *order,
+void order_json_thing(struct json *json, const char *key, const struct order *order,
 		      struct order_thing thing)
 {
 	if (!thing.what) {
@@ -69,7 +69,7 @@ static void put_thing(struct json *json, const char *key, const struct order *or
 	json_object_end(json);
 }
 
-static void put_thread(struct json *json, const char *key, const struct model *model,
+void order_json_thread(struct json *json, const char *key, const struct model *model,
 		       uint32_t thread)
 {
 	if (thread >= model->nr_threads) {
@@ -83,7 +83,7 @@ static void put_thread(struct json *json, const char *key, const struct model *m
 	json_object_end(json);
 }
 
-static void put_stack(struct json *json, const char *key, const struct order_view *view,
+void order_json_stack(struct json *json, const char *key, const struct order_view *view,
 		      uint32_t process, struct order_spot spot)
 {
 	struct frame frames[REPORT_FRAMES];
@@ -114,18 +114,18 @@ static void put_member(struct json *json, const struct order_view *view, uint32_
 	const struct order *order = view->order;
 
 	json_object_begin(json, NULL);
-	put_thing(json, "from", order, member->held);
-	put_thing(json, "to", order, member->wanted);
-	put_thread(json, "thread", order->model, member->thread);
-	json_string(json, "from_mode", mode_word(member->held_mode));
-	json_string(json, "mode", mode_word(member->wanted_mode));
+	order_json_thing(json, "from", order, member->held);
+	order_json_thing(json, "to", order, member->wanted);
+	order_json_thread(json, "thread", order->model, member->thread);
+	json_string(json, "from_mode", order_json_mode(member->held_mode));
+	json_string(json, "mode", order_json_mode(member->wanted_mode));
 	json_uint(json, "count", order_count(order, member->held, member->wanted));
 	json_uint(json, "number", member->number);
 	put_time(json, "from_ns", view, process, member->held_ticks);
 	put_time(json, "to_ns", view, process, member->wanted_ticks);
 	json_object_begin(json, "stacks");
-	put_stack(json, "from", view, process, order_held_spot(member));
-	put_stack(json, "to", view, process, order_wanted_spot(member));
+	order_json_stack(json, "from", view, process, order_held_spot(member));
+	order_json_stack(json, "to", view, process, order_wanted_spot(member));
 	json_object_end(json);
 	json_object_end(json);
 }
@@ -160,7 +160,7 @@ static void put_witness(struct json *json, const struct order_view *view,
 	json_array_begin(json, "witness");
 	for (size_t i = 0; i < finding->nr_steps; i++) {
 		json_object_begin(json, NULL);
-		put_thread(json, "thread", view->order->model, finding->steps[i].thread);
+		order_json_thread(json, "thread", view->order->model, finding->steps[i].thread);
 		put_time(json, "until_ns", view, finding->process, finding->steps[i].until_ticks);
 		json_uint(json, "operations", finding->steps[i].nr_events);
 		json_object_end(json);
@@ -247,32 +247,7 @@ static int put_finding(struct json *json, const struct order_view *view,
 	return err;
 }
 
-/* ---- the graph ---- */
-
-static void put_edge(struct json *json, const struct order_view *view,
-		     const struct order_edge *edge)
-{
-	bool is_told = !view->brief || edge->component;
-
-	json_object_begin(json, NULL);
-	put_thing(json, "from", view->order, edge->from);
-	put_thing(json, "to", view->order, edge->to);
-	json_string(json, "from_mode", mode_word(edge->from_mode));
-	json_string(json, "mode", mode_word(edge->to_mode));
-	json_uint(json, "count", edge->count);
-	json_uint(json, "component", edge->component);
-	json_array_begin(json, "threads");
-	for (uint32_t i = 0; i < edge->nr_threads; i++)
-		put_thread(json, NULL, view->order->model, edge->threads[i]);
-	json_array_end(json);
-	json_object_begin(json, "stacks");
-	put_stack(json, "from", view, edge->process,
-		  (struct order_spot){ .node = is_told ? edge->from_node : 0 });
-	put_stack(json, "to", view, edge->process,
-		  (struct order_spot){ .node = is_told ? edge->to_node : 0 });
-	json_object_end(json);
-	json_object_end(json);
-}
+/* ---- what is hidden, and what was not looked at ---- */
 
 static void put_hidden(struct json *json, const struct order_view *view)
 {
@@ -291,7 +266,7 @@ static void put_hidden(struct json *json, const struct order_view *view)
 
 		json_object_begin(json, NULL);
 		json_string(json, "reason", hidden_keys[cycle->reason]);
-		put_thing(json, "because", order, cycle->because);
+		order_json_thing(json, "because", order, cycle->because);
 		put_members(json, "edges", view,
 			    thread < order->model->nr_threads
 				    ? order->model->threads[thread].process->number
@@ -337,10 +312,8 @@ int order_json(const struct order_view *view, FILE *out)
 	for (size_t i = 0; !err && i < order->nr_findings; i++)
 		err = put_finding(&json, view, &order->findings[i]);
 	json_array_end(&json);
-	json_array_begin(&json, "edges");
-	for (size_t i = 0; i < order->nr_edges; i++)
-		put_edge(&json, view, &order->edges[i]);
-	json_array_end(&json);
+	if (!err)
+		err = order_json_edges(&json, view);
 	put_hidden(&json, view);
 	put_limits(&json, order);
 	json_object_end(&json);

@@ -9,6 +9,7 @@
  *	order_text.c		for people: each finding as a schedule that can be followed
  *	order_summary.c		... and what was looked at, what was hidden, what the levels mean
  *	order_json.c, order_sarif.c	for programs
+ *	order_json_edges.c	... the graph in JSON
  *	order_dot.c		the lock graph, for graphviz
  *
  * The analysis itself is in order/; its result is struct order, and nobody here changes it.
@@ -25,7 +26,7 @@ struct order_view {
 	const struct order *order;
 	struct report report; /* how places, threads and times are told */
 	bool all, explain_hidden;
-	bool brief;	   /* JSON: on one line, and no stacks of edges that lie in no component */
+	bool brief;	   /* JSON: on one line, and many edges by class, without stacks */
 	const char *trace; /* as the user named it */
 };
 
@@ -97,6 +98,16 @@ void suppressions_tell_unused(const struct suppressions *suppressions);
 int order_text(const struct order_view *view, FILE *out);
 int order_summary(const struct order_view *view, FILE *out);
 int order_json(const struct order_view *view, FILE *out);
+/* order_json_edges.c: the member "edges" of it. */
+struct json;
+int order_json_edges(struct json *json, const struct order_view *view);
+void order_json_thing(struct json *json, const char *key, const struct order *order,
+		      struct order_thing thing);
+void order_json_thread(struct json *json, const char *key, const struct model *model,
+		       uint32_t thread);
+void order_json_stack(struct json *json, const char *key, const struct order_view *view,
+		      uint32_t process, struct order_spot spot);
+const char *order_json_mode(uint32_t mode);
 int order_sarif(const struct order_view *view, FILE *out);
 int order_dot(const struct order_view *view, FILE *out);
 

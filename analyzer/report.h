@@ -15,6 +15,7 @@
  *	report_apart.c	  waits that are no contention
  *	report_coverage.c  what was seen, and what could not be
  *	report_json.c, report_csv.c	  the same for programs
+ *	report_json_parts.c	  what other outputs say in the same JSON
  */
 #ifndef LOCKPROF_REPORT_H
 #define LOCKPROF_REPORT_H
@@ -273,6 +274,8 @@ const struct trace_header *report_header(const struct process *process);
 const char *report_end(const struct process *process, char buf[OUTPUT_NUMBER]);
 /* "trace", "profile", or "mixed": it began as the one and went on as the other. */
 const char *report_mode(const struct process *process);
+/* The same of all processes; "mixed" when they differ, NULL when there is none. */
+const char *report_run_mode(const struct model *model);
 /* What JSON calls a loss, NULL: none of that number; and the words behind its count. */
 const char *report_loss_key(size_t loss);
 const char *report_loss_words(size_t loss);
@@ -286,6 +289,9 @@ int report_json(const struct report *report, FILE *out);
 /* Parts that other answers have as well. */
 void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr);
 void report_json_process(struct json *json, const char *key, const struct process *process);
+/* Members of an object that the caller has begun, and may go on with. */
+void report_json_process_facts(struct json *json, const struct process *process);
+void report_json_cond_facts(struct json *json, const struct cond_row *cond);
 int report_csv(const struct report *report, FILE *out);
 
 #endif

@@ -31,6 +31,16 @@ const char *report_mode(const struct process *process)
 	return header->mode == TRACE_MODE_PROFILE ? "mixed" : "trace";
 }
 
+const char *report_run_mode(const struct model *model)
+{
+	const char *mode = model->nr_processes ? report_mode(&model->processes[0]) : NULL;
+
+	for (size_t i = 1; i < model->nr_processes; i++)
+		if (strcmp(mode, report_mode(&model->processes[i])) != 0)
+			return "mixed";
+	return mode;
+}
+
 static const struct {
 	const char *key, *words;
 } losses[TRACE_LOSS_MAX] = {

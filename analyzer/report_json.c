@@ -16,25 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr)
-{
-	json_array_begin(json, key);
-	for (size_t i = 0; i < nr; i++) {
-		json_object_begin(json, NULL);
-		json_string(json, "function", frames[i].function);
-		json_string(json, "file", frames[i].file);
-		if (frames[i].line > 0)
-			json_int(json, "line", frames[i].line);
-		else
-			json_null(json, "line");
-		json_string(json, "module", frames[i].module);
-		json_uint(json, "offset", frames[i].offset);
-		json_bool(json, "inlined", frames[i].inlined);
-		json_object_end(json);
-	}
-	json_array_end(json);
-}
-
 static void put_percentile(struct json *json, const char *key, const struct histogram *h, double p)
 {
 	if (h && histogram_count(h))
@@ -87,32 +68,10 @@ static void put_counters_of(struct json *json, const char *key, const struct rep
 
 /* ---- processes and the run ---- */
 
-static void put_argv(struct json *json, const struct trace_header *header)
-{
-	const char *end = header->argv + header->argv_bytes;
-
-	json_array_begin(json, "argv");
-	for (const char *arg = header->argv; arg < end; arg += strnlen(arg, end - arg) + 1)
-		json_string(json, NULL, arg);
-	json_array_end(json);
-}
-
 void report_json_process(struct json *json, const char *key, const struct process *process)
 {
-	const struct trace_header *header = report_header(process);
-	char end[OUTPUT_NUMBER];
-
 	json_object_begin(json, key);
-	json_string(json, "exe", process->exe);
-	put_argv(json, header);
-	json_uint(json, "pid", header->pid);
-	json_uint(json, "ppid", header->ppid);
-	json_string(json, "host", header->host);
-	json_uint(json, "start_unix_ns", header->start_realtime_ns);
-	json_string(json, "exit", report_end(process, end));
-	json_uint(json, "duration_ns", process->duration_ns);
-	json_uint(json, "thread_ns", process->thread_ns);
-	json_string(json, "mode", report_mode(process));
+	report_json_process_facts(json, process);
 	json_string(json, "trace", process->reader ? reader_path(process->reader) : NULL);
 	json_object_end(json);
 }
@@ -184,17 +143,6 @@ static uint64_t count_nodes(const struct model *model)
 	return nr;
 }
 
-/* "mixed" is also said of traces of which some are the one and some the other. */
-static const char *run_mode(const struct model *model)
-{
-	const char *mode = model->nr_processes ? report_mode(&model->processes[0]) : NULL;
-
-	for (size_t i = 1; i < model->nr_processes; i++)
-		if (strcmp(mode, report_mode(&model->processes[i])) != 0)
-			return "mixed";
-	return mode;
-}
-
 static void put_run(struct json *json, const struct model *model)
 {
 	struct report_totals totals = report_totals(model);
@@ -210,7 +158,7 @@ static void put_run(struct json *json, const struct model *model)
 	json_uint(json, "wait_ns", totals.wait_ns);
 	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
 	json_uint(json, "hold_ns", totals.hold_ns);
-	json_string(json, "mode", run_mode(model));
+	json_string(json, "mode", report_run_mode(model));
 	put_losses(json, model);
 	put_coverage(json, model);
 	json_object_end(json);
@@ -459,11 +407,7 @@ static void put_conds(struct json *json, const struct model *model)
 		json_object_begin(json, NULL);
 		put_identity(json, model, &model->locks[cond->lock]);
 		put_waiting(json, &cond->all);
-		json_uint(json, "signals", cond->signals);
-		json_uint(json, "broadcasts", cond->broadcasts);
-		json_uint(json, "signals_unheard", cond->signals_unheard);
-		json_uint(json, "tail_ns", cond->tail_ns);
-		json_uint(json, "tail_max_ns", cond->tail_max_ns);
+		report_json_cond_facts(json, cond);
 		json_object_end(json);
 	}
 	json_array_end(json);

@@ -96,47 +96,16 @@ static int put_sentences(struct page_run *run, const char *key, bool with_subjec
 
 /* ---- processes and totals ---- */
 
-static void put_argv(struct json *json, const struct trace_header *header)
-{
-	const char *end = header->argv + header->argv_bytes;
-
-	json_array_begin(json, "argv");
-	for (const char *arg = header->argv; arg < end; arg += strnlen(arg, (size_t)(end - arg)) + 1)
-		json_string(json, NULL, arg);
-	json_array_end(json);
-}
-
 static void put_process(const struct page_run *run, const struct process *process)
 {
-	const struct trace_header *header = report_header(process);
 	struct json *json = run->json;
-	char end[OUTPUT_NUMBER];
 
 	json_object_begin(json, NULL);
-	json_string(json, "exe", process->exe);
-	put_argv(json, header);
-	json_uint(json, "pid", header->pid);
-	json_uint(json, "ppid", header->ppid);
-	json_string(json, "host", header->host);
-	json_uint(json, "start_unix_ns", header->start_realtime_ns);
+	report_json_process_facts(json, process);
 	json_uint(json, "begin_ns", run->begin_ns[process->number]);
-	json_string(json, "exit", report_end(process, end));
-	json_uint(json, "duration_ns", process->duration_ns);
-	json_uint(json, "thread_ns", process->thread_ns);
-	json_string(json, "mode", report_mode(process));
 	json_string(json, "trace",
 		    process->reader ? report_base_name(reader_path(process->reader)) : NULL);
 	json_object_end(json);
-}
-
-static const char *run_mode(const struct model *model)
-{
-	const char *mode = model->nr_processes ? report_mode(&model->processes[0]) : NULL;
-
-	for (size_t i = 1; i < model->nr_processes; i++)
-		if (strcmp(mode, report_mode(&model->processes[i])) != 0)
-			return "mixed";
-	return mode;
 }
 
 static void put_totals(const struct page_run *run)
@@ -155,7 +124,7 @@ static void put_totals(const struct page_run *run)
 	json_uint(json, "wait_ns", totals.wait_ns);
 	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
 	json_uint(json, "hold_ns", totals.hold_ns);
-	json_string(json, "mode", run_mode(model));
+	json_string(json, "mode", report_run_mode(model));
 	json_bool(json, "has_events", model->has_events);
 	json_object_end(json);
 }

@@ -296,11 +296,7 @@ static void put_conds(const struct page_run *run)
 
 		json_object_begin(json, NULL);
 		put_waiting(run, cond->lock, &cond->all);
-		json_uint(json, "signals", cond->signals);
-		json_uint(json, "broadcasts", cond->broadcasts);
-		json_uint(json, "signals_unheard", cond->signals_unheard);
-		json_uint(json, "tail_ns", cond->tail_ns);
-		json_uint(json, "tail_max_ns", cond->tail_max_ns);
+		report_json_cond_facts(json, cond);
 		json_object_end(json);
 	}
 	json_array_end(json);

@@ -13,6 +13,8 @@
 
 #include "../intervals.h"
 
+#define PAGE_TOKEN 8 /* a wait_kind of viz/DATA.md that is no enum interval_kind */
+
 struct context {
 	uint32_t lock, class, stack, mode; /* as viz/DATA.md has them */
 };
@@ -261,12 +263,22 @@ static int write_lengths(const struct interval_list *list, const char *id, FILE 
 	return column_write(&column, id, out);
 }
 
-static int write_kinds(const struct interval_list *list, const char *id, FILE *out)
+/* Waits for a semaphore that counts or signals are told from those for a lock. */
+static unsigned int kind_of(const struct model *model, const struct interval *i)
+{
+	bool is_token = i->kind <= INTERVAL_NEVER_ENDED && i->lock != UINT32_MAX &&
+			!report_lock_contends(&model->locks[i->lock]);
+
+	return is_token ? PAGE_TOKEN : i->kind;
+}
+
+static int write_kinds(const struct model *model, const struct interval_list *list, const char *id,
+		       FILE *out)
 {
 	struct column column = { .bytes = NULL };
 
 	for (size_t i = 0; i < list->nr; i++)
-		column_put(&column, list->at[i].kind);
+		column_put(&column, kind_of(model, &list->at[i]));
 	return column_write(&column, id, out);
 }
 
@@ -279,7 +291,7 @@ static int write_numbers(const uint32_t *numbers, size_t nr, const char *id, FIL
 	return column_write(&column, id, out);
 }
 
-static int write_rows(const struct timeline *t, FILE *out)
+static int write_rows(const struct model *model, const struct timeline *t, FILE *out)
 {
 	const struct interval_list *holds = &t->all.holds, *waits = &t->all.waits;
 	int err = write_begins(holds, "hold_begin", out);
@@ -296,7 +308,7 @@ static int write_rows(const struct timeline *t, FILE *out)
 		err = write_numbers(t->wait_context, waits->nr, "wait_context", out);
 	if (!err)
 		err = write_numbers(t->wait_stack, waits->nr, "wait_stack", out);
-	return err ? err : write_kinds(waits, "wait_kind", out);
+	return err ? err : write_kinds(model, waits, "wait_kind", out);
 }
 
 static int write_contexts(const struct timeline *t, FILE *out)
@@ -347,7 +359,7 @@ int timeline_write(const struct page_run *run, FILE *out)
 
 	if (!t)
 		return 0;
-	err = write_rows(t, out);
+	err = write_rows(run->model, t, out);
 	if (!err)
 		err = write_contexts(t, out);
 	if (!err && t->all.nr_bins)

@@ -187,15 +187,6 @@ class Perfetto:
         track = self.tracks[slice_.track]
         return track if track["kind"] == "thread" else self.tracks[track["parent"]]
 
-    def summary(self):
-        """By category, thread's tid: number of slices, and their time."""
-        out = defaultdict(lambda: [0, 0])
-        for slice_ in self.slices:
-            row = out[slice_.category, self.thread_of(slice_)["tid"]]
-            row[0] += 1
-            row[1] += slice_.end - slice_.begin
-        return {key: tuple(row) for key, row in out.items()}
-
 
 # ---- texts ----
 

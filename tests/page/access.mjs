@@ -100,9 +100,10 @@ async function sizes(t, files, browser) {
 }
 
 async function paper(t, files, browser) {
-	const page = await browser.open(files.page('known'), { print: true, dark: true });
+	const page = await browser.open(files.page('known'), { print: true, dark: true, width: 720 });
 	t.is('on paper: no controls', await page.evaluate(() => [...document.querySelectorAll('.bar, .tools, .link, .more')].filter((e) => e.getClientRects().length).length), 0);
 	t.ok('on paper: all views', await count(page, 'section') >= 9);
+	t.is('on paper: no table is cut', await page.evaluate(() => [...document.querySelectorAll('.table')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 40))), []);
 	const pdf = await page.pdf({ format: 'A4' });
 	t.ok('on paper: some pages', pdf.length > 20000 && pdf.subarray(0, 5).toString() === '%PDF-');
 	t.clean('on paper', page);

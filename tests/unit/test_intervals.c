@@ -223,6 +223,37 @@ static void test_processes(void **state)
 	model_free(m);
 }
 
+/* Who waits for a condition when the recording ends waits for no lock; who waits for a mutex does. */
+static void test_waits_at_the_end(void **state)
+{
+	static const struct {
+		enum trace_kind kind;
+		enum interval_kind wanted;
+	} rows[] = { { TRACE_KIND_MUTEX, INTERVAL_NEVER_ENDED },
+		     { TRACE_KIND_COND, INTERVAL_CONDITION },
+		     { TRACE_KIND_BARRIER, INTERVAL_BARRIER },
+		     { TRACE_KIND_ONCE, INTERVAL_ONCE },
+		     { TRACE_KIND_FUTEX, INTERVAL_FUTEX } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tracegen *g = tracegen_new();
+		uint32_t node = tracegen_node(g, 0, tracegen_lock(g, rows[i].kind, 0x100), 0x1100,
+					      TRACE_HOW_WAIT);
+		struct intervals all;
+		struct model *m;
+
+		fixture_waits(g, tracegen_slot(g, tracegen_thread(g, "main", 0)), node, 1000);
+		tracegen_end(g, 9000, 0);
+		m = fixture_model(g);
+		all = read_all(m, 10);
+		assert_int_equal(all.waits.nr, 1);
+		is_interval(find_kind(&all, rows[i].wanted), 1000, 8000);
+		intervals_fini(&all);
+		model_free(m);
+	}
+}
+
 static void test_nothing(void **state)
 {
 	struct tracegen *g = tracegen_new();
@@ -246,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_holds_after_kept_waits),
 		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_waits_at_the_end),
 		cmocka_unit_test(test_nothing),
 	};
 

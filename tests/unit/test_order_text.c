@@ -326,7 +326,7 @@ static void test_suppressed_is_not_told(void **state)
 	expect_not(order_text, "can end up");
 	view.explain_hidden = true;
 	expect(order_text,
-	       "  - PREDICTED not told: worker and flusher can end up waiting for each other\n    (by design).\n");
+	       "  - PREDICTED not told: worker and flusher can end up waiting for each other (by\n    design).\n");
 	expect(order_json, "\"suppressed\": \"by design\"");
 	expect(order_sarif, "\"justification\": \"by design\"");
 }

@@ -145,7 +145,7 @@ test('rows of a lane in a span are those that a look at each finds', () => {
 	for (const [lanes, isOf] of [[makeThreadLanes(run, intervals), (rows, i, lane) => rows.thread[i] === lane.index],
 		[makeLockLanes(run, intervals), (rows, i, lane) => intervals.lockOf(rows, i) === lane.index && (!rows.kind || isLockWait(rows.kind[i]))]])
 		for (const lane of lanes)
-			for (const [begin, stop] of [[0, 1e9], [5000, 9000], [20000, 20001]]) {
+			for (const [begin, stop] of [[0, 1e9], [5000, 9000], ...Array.from({ length: 150 }, (_, i) => [i * 400, i * 400 + 1 + i])]) {
 				const found = [];
 				for (let i = lane.holds.firstReaching(begin); i < lane.holds.firstFrom(stop); i++)
 					if (end(intervals.holds, lane.holds.at(i)) > begin)
@@ -197,8 +197,9 @@ test('who held the lock before a wait ended', () => {
 	const { intervals } = makeRandomRun(5), { waits, holds } = intervals;
 	for (const w of rowsOf(waits).filter((i) => waits.kind[i] === WAIT.GOT_IT)) {
 		const lock = intervals.lockOf(waits, w), hold = intervals.holdBefore(lock, waits.thread[w], end(waits, w));
-		const ends = rowsOf(holds).filter((h) => intervals.lockOf(holds, h) === lock && holds.thread[h] !== waits.thread[w] && holds.begin[h] < end(waits, w)).map((h) => end(holds, h));
-		assert.equal(hold < 0 ? -1 : end(holds, hold), ends.length ? Math.max(...ends) : -1);
+		const others = rowsOf(holds).filter((h) => intervals.lockOf(holds, h) === lock && holds.thread[h] !== waits.thread[w] && holds.begin[h] < end(waits, w))
+			.map((h) => end(holds, h)).filter((ends) => ends <= end(waits, w) + 1000); /* clocks of two threads differ a little */
+		assert.equal(hold < 0 ? -1 : end(holds, hold), Math.max(-1, ...others));
 	}
 });
 
@@ -223,8 +224,10 @@ function countByPieces(run, span) {
 		for (const w of now(waits).filter((i) => isLockWait(waits.kind[i]))) {
 			const lock = run.intervals.lockOf(waits, w);
 			add(sums.wait, contextClass[waits.context[w]], ns);
-			const holder = held.find((h) => run.intervals.lockOf(holds, h) === lock && holds.thread[h] !== waits.thread[w]);
-			if (holder !== undefined) {
+			/* of several readers the one that goes last is in the way */
+			const holder = held.filter((h) => run.intervals.lockOf(holds, h) === lock && holds.thread[h] !== waits.thread[w])
+				.reduce((a, b) => (a < 0 || end(holds, b) > end(holds, a) ? b : a), -1);
+			if (holder >= 0) {
 				add(sums.blame, contextClass[waits.context[w]], ns);
 				add(sums.pair, `${lock} ${waits.thread[w]} ${holds.thread[holder]}`, ns);
 			}
@@ -249,6 +252,8 @@ test('a span counts what an independent count finds, to the nanosecond', () => {
 				assert.equal(sum(narrow.waits), cls.all.wait_ns, 'waits add up');
 				assert.equal(sum(narrow.waiters), cls.all.wait_ns, 'waiters add up');
 				assert.equal(sum(narrow.sites), cls.all.wait_ns, 'sites add up');
+				for (const key of ['acquired', 'contended', 'hold_ns'])
+					assert.equal(narrow.sites.filter((e) => e.class === c).reduce((a, e) => a + e[key], 0), cls.all[key], `sites: ${key}`);
 				assert.equal(sum(narrow.blames), wanted.blame[c] ?? 0, 'blames');
 				assert.equal(sum(narrow.blames) + cls.unattributed_ns, cls.all.wait_ns, 'blames and what nobody held add up');
 			});
@@ -338,10 +343,10 @@ test('a search finds locks, threads and functions', () => {
 
 test('two runs: what changed, came and went', () => {
 	const cls = (name, wait_ns, hold_p50_ns, acquired = 1000) => ({ name, kind: 'mutex', contends: true, all: { wait_ns, hold_p50_ns, acquired } });
-	const base = { totals: { thread_ns: 1e6 }, classes: [cls('a', 100000, 100), cls('b', 5000, 50), cls('gone', 10, 1)] };
-	const now = { totals: { thread_ns: 1e6 }, classes: [cls('b', 5100, 90), cls('a', 250000, 101), cls('new', 20, 1)] };
+	const base = { totals: { thread_ns: 1e6 }, classes: [cls('a', 100000, 100), cls('b', 5000, 50), cls('gone', 10, 1), cls('large', 300000, 7, 10)] };
+	const now = { totals: { thread_ns: 1e6 }, classes: [cls('b', 5100, 90), cls('a', 250000, 101), cls('new', 20, 1), cls('large', 309000, 14, 10)] };
 	const rows = compareRuns(base, now);
-	assert.deepEqual(rows.map((r) => [r.name, r.state, r.wait, r.index]), [['a', '', 150000, 1], ['b', '', 100, 0], ['new', 'appeared', 20, 2], ['gone', 'vanished', -10, null]]);
+	assert.deepEqual(rows.map((r) => [r.name, r.state, r.wait, r.index]), [['a', '', 150000, 1], ['large', '', 9000, 3], ['b', '', 100, 0], ['new', 'appeared', 20, 2], ['gone', 'vanished', -10, null]]);
 	assert.deepEqual(rows.filter((r) => waitChanged(r, base, now)).map((r) => r.name), ['a']);
 	assert.deepEqual(rows.filter(holdChanged).map((r) => r.name), ['b']);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // For tests: a run that could have been. Threads take locks, one at a time or nested, wait for who holds
-// them, and wait for other things; everything is made by a seed.
+// them, and wait for other things; the last lock is also read, by several at once, and readers of it wait
+// to write. Everything is made by a seed.
 import { makeTimeline } from '../src/data/timeline.js';
 
 const THREADS = 5, LOCKS = 4, STEPS = 60;
@@ -13,7 +14,7 @@ function makeRandom(seed) {
 	};
 }
 
-/** { holds, waits }: [{ thread, lock, begin, length, kind }]. No two hold a lock at once. */
+/** { holds, waits }: [{ thread, lock, begin, length, kind }]. No two hold a lock at once, but for the last. */
 function makeRows(random) {
 	const free = new Array(LOCKS).fill(0), holds = [], waits = [];
 	const at = Array.from({ length: THREADS }, () => random(500));
@@ -23,6 +24,14 @@ function makeRows(random) {
 		if (kind >= 9) { /* a condition, a barrier, a wait in vain */
 			const length = 1 + random(800);
 			waits.push({ thread, lock, begin: at[thread], length, kind: [1, 3, 4][kind - 9] });
+			at[thread] += length;
+			continue;
+		}
+		if (lock === LOCKS - 1 && kind < 4) { /* reads; now and then waits to write meanwhile */
+			const length = 200 + random(3000);
+			holds.push({ thread, lock, begin: at[thread], length });
+			if (kind === 0)
+				waits.push({ thread, lock, begin: at[thread] + 50, length: length - 100, kind: 0 });
 			at[thread] += length;
 			continue;
 		}

@@ -5,12 +5,14 @@
 // nested. A wait is a bar over the whole height, hatched when there is room; under a held lock it
 // has another colour and the hatching crosses. Waits for conditions and the like are a line in the
 // middle. When rows are narrower than a pixel their share of each pixel is drawn instead, and
-// waiting on top with at least a pixel, so that one long wait among a million stays in sight.
+// waiting on top, the longest of each pixel, the shorter the less far down: so that one long wait
+// among a million stays in sight, and a million short ones do not look like it.
 import { isLockWait, WAIT } from '../data/timeline.js';
 
 export const LANE_HEIGHT = 20;
 const PAD = 2, BAR = LANE_HEIGHT - 2 * PAD;
 const ROWS_PER_PIXEL = 1; /* more are drawn as a density */
+const LEAST_WAIT = 0.25; /* of a bar's height */
 const HATCH_FROM = 6; /* pixels */
 const MAX_ARROWS = 200;
 
@@ -164,7 +166,7 @@ export class TimelinePainter {
 	drawWaits({ span, width }, lane, y) {
 		const { waits } = this.timeline, { begin, length, kind } = waits;
 		const scale = width / (span.end - span.begin), to = lane.waits.firstFrom(span.end);
-		let lastX = -1, lastKind = -1;
+		let lastX = -1, lastKind = -1, lastPart = 0;
 		for (let i = lane.waits.firstReaching(span.begin); i < to; i++) {
 			const row = lane.waits.at(i), end = begin[row] + length[row];
 			if (end <= span.begin)
@@ -172,15 +174,18 @@ export class TimelinePainter {
 			const x = Math.max(0, (begin[row] - span.begin) * scale);
 			const w = Math.max(1, Math.min(width, (end - span.begin) * scale) - x);
 			const pixel = Math.floor(x), isLock = isLockWait(kind[row]) ? 1 : 0;
-			if (w <= 1 && pixel === lastX && isLock <= lastKind)
+			const part = Math.min(1, (end - Math.max(begin[row], span.begin)) * scale);
+			if (w <= 1 && pixel === lastX && (isLock < lastKind || (isLock === lastKind && part <= lastPart)))
 				continue;
 			lastX = w <= 1 ? pixel : -1;
 			lastKind = isLock;
-			this.drawWait(row, x, y, w, isLock);
+			lastPart = part;
+			this.drawWait(row, x, y, w, isLock, part);
 		}
 	}
 
-	drawWait(row, x, y, w, isLock) {
+	/** part: of its pixel that it fills. A wait hangs from the top, the shorter the less far down. */
+	drawWait(row, x, y, w, isLock, part) {
 		const { context, colours, patterns, marks } = this;
 		const isUnder = marks.underLock[row] === 1, middle = y + LANE_HEIGHT / 2;
 		if (!isLock) {
@@ -190,7 +195,7 @@ export class TimelinePainter {
 		}
 		const name = isUnder ? 'blocked' : 'wait';
 		context.fillStyle = w >= HATCH_FROM ? patterns[name] : colours[name];
-		context.fillRect(x, y + PAD, w, BAR);
+		context.fillRect(x, y + PAD, w, BAR * Math.max(LEAST_WAIT, Math.sqrt(part)));
 		if (this.timeline.waits.kind[row] === WAIT.NEVER_ENDED) {
 			context.strokeStyle = colours.ink;
 			context.strokeRect(x + 0.5, y + PAD + 0.5, w - 1, BAR - 1);

@@ -8,6 +8,7 @@ const WAIT_WORDS = {
 	[WAIT.GOT_IT]: 'waited for', [WAIT.GAVE_UP]: 'waited in vain for', [WAIT.NEVER_ENDED]: 'still waits for',
 	[WAIT.CONDITION]: 'waited for a signal of', [WAIT.BARRIER]: 'waited at', [WAIT.ONCE]: 'waited for another to initialise',
 	[WAIT.FUTEX]: 'slept on', [WAIT.JOIN]: 'waited for the end of',
+	[WAIT.TOKEN]: 'waited for a token of',
 };
 
 /** What a row is about: a lock, or of joins a thread. */

@@ -91,7 +91,7 @@ export function markWaitedFor(timeline) {
 				const hold = group.at(k);
 				if (holds.begin[hold] >= end)
 					break;
-				if (holds.thread[hold] !== waits.thread[wait])
+				if (holds.thread[hold] !== waits.thread[wait] && holds.begin[hold] + holds.length[hold] > waits.begin[wait])
 					marks[hold] = 1;
 			}
 		}

@@ -7,7 +7,7 @@ import { LaneRows } from './rows.js';
 
 /** Numbers of wait_kind (viz/DATA.md). */
 export const WAIT = {
-	GOT_IT: 0, GAVE_UP: 1, NEVER_ENDED: 2, CONDITION: 3, BARRIER: 4, ONCE: 5, FUTEX: 6, JOIN: 7,
+	GOT_IT: 0, GAVE_UP: 1, NEVER_ENDED: 2, CONDITION: 3, BARRIER: 4, ONCE: 5, FUTEX: 6, JOIN: 7, TOKEN: 8,
 };
 /** Whether waiting of that kind is waiting for a lock. */
 export function isLockWait(kind) {

@@ -68,7 +68,7 @@ function Axis({ timeline, width }) {
 
 function Legend({ timeline }) {
 	const kinds = [['held', 'held'], ['held-waiters', 'held, others waited'], ['wait', 'waiting for a lock'],
-		['blocked', 'waiting while holding another'], ['cond', 'condition, barrier, join, futex'],
+		['blocked', 'waiting while holding another'], ['cond', 'condition, signal, barrier, join, futex'],
 		...(timeline.isComplete ? [] : [['short', 'held in pieces too short to draw']])];
 	return (
 		<ul class="legend">
@@ -147,7 +147,7 @@ function Chooser({ name, legend, value, words }) {
 function SpanWords({ timeline }) {
 	const span = range.value;
 	if (!span)
-		return <p class="hint">The whole run, {formatTime(timeline.endTime)}. Click into it, then: wheel or + and − to zoom, drag or arrows to move, n and p for the longest waits, Home for all. Drag in the strip to choose a span.</p>;
+		return <p class="hint keys">The whole run, {formatTime(timeline.endTime)}. Click into it, then: wheel or + and − to zoom, drag or arrows to move, n and p for the longest waits, Home for all. Drag in the strip to choose a span.</p>;
 	return (
 		<p class="hint">
 			{formatTime(span.end - span.begin)} from {formatTime(span.begin)} on; the other views count only these.

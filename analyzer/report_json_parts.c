@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* What the report, the lock order and the page say in the same words of JSON. */
+#include "json.h"
+#include "report.h"
+
+#include <string.h>
+
+void report_json_stack(struct json *json, const char *key, const struct frame *frames, size_t nr)
+{
+	json_array_begin(json, key);
+	for (size_t i = 0; i < nr; i++) {
+		json_object_begin(json, NULL);
+		json_string(json, "function", frames[i].function);
+		json_string(json, "file", frames[i].file);
+		if (frames[i].line > 0)
+			json_int(json, "line", frames[i].line);
+		else
+			json_null(json, "line");
+		json_string(json, "module", frames[i].module);
+		json_uint(json, "offset", frames[i].offset);
+		json_bool(json, "inlined", frames[i].inlined);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void put_argv(struct json *json, const struct trace_header *header)
+{
+	const char *end = header->argv + header->argv_bytes;
+
+	json_array_begin(json, "argv");
+	for (const char *arg = header->argv; arg < end; arg += strnlen(arg, end - arg) + 1)
+		json_string(json, NULL, arg);
+	json_array_end(json);
+}
+
+void report_json_process_facts(struct json *json, const struct process *process)
+{
+	const struct trace_header *header = report_header(process);
+	char end[OUTPUT_NUMBER];
+
+	json_string(json, "exe", process->exe);
+	put_argv(json, header);
+	json_uint(json, "pid", header->pid);
+	json_uint(json, "ppid", header->ppid);
+	json_string(json, "host", header->host);
+	json_uint(json, "start_unix_ns", header->start_realtime_ns);
+	json_string(json, "exit", report_end(process, end));
+	json_uint(json, "duration_ns", process->duration_ns);
+	json_uint(json, "thread_ns", process->thread_ns);
+	json_string(json, "mode", report_mode(process));
+}
+
+void report_json_cond_facts(struct json *json, const struct cond_row *cond)
+{
+	json_uint(json, "signals", cond->signals);
+	json_uint(json, "broadcasts", cond->broadcasts);
+	json_uint(json, "signals_unheard", cond->signals_unheard);
+	json_uint(json, "tail_ns", cond->tail_ns);
+	json_uint(json, "tail_max_ns", cond->tail_max_ns);
+}
