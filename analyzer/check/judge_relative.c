@@ -11,7 +11,9 @@
  * six 46.
  *
  * The limit on the ratio is the budget's, but never less than 3 times the baseline's own spread
- * (MAD); a value that jumps about between runs of one build is none to fail a build by.
+ * (MAD); a value that jumps about between runs of one build is none to fail a build by. Three times
+ * are also three standard errors of the difference of two medians of 7 values; with more runs that
+ * becomes less, so that more runs see more.
  */
 #include "check.h"
 
@@ -24,7 +26,8 @@
 
 #define LEAST_HOLDS   30   /* in each run of the baseline, for percentiles that mean something */
 #define STEADY_COUNTS 0.05 /* range of the acquisitions over their median */
-#define SPREADS	      3
+#define MOST_SPREADS  3
+#define ERRORS	      8 /* 3 * sqrt(2) * 1.2533 * 1.4826: MADs by the root of the runs */
 
 /* What is asked of a lock that the budget does not name, the most telling first. */
 static const enum metric by_default[] = { METRIC_HOLD_P50, METRIC_WAIT_SHARE, METRIC_DEMAND,
@@ -224,7 +227,8 @@ static bool passes_floor(const struct check *check, const struct question *q)
 static double limit_of(const struct question *q)
 {
 	const struct change *change = &q->lock->metric[q->metric];
-	double spread = change->base > 0 ? SPREADS * change->base_mad / change->base : 0;
+	double spreads = fmin(MOST_SPREADS, ERRORS / sqrt(fmax((double)change->nr_base, 1)));
+	double spread = change->base > 0 ? spreads * change->base_mad / change->base : 0;
 
 	return 1 + fmax(q->relative, spread);
 }

@@ -57,13 +57,13 @@ static int compare_metric(struct change *change, const struct comparison *c, con
 	*change = (struct change){
 		.nr_base = nr_base,
 		.nr_more = nr_more,
-		.base = nr_base ? stats_median(base, nr_base) : NAN,
-		.more = nr_more ? stats_median(more, nr_more) : NAN,
-		.base_mad = stats_mad(base, nr_base),
 		.p_up = stats_mann_whitney(base, nr_base, more, nr_more),
 		.p_down = stats_mann_whitney(more, nr_more, base, nr_base),
 	};
 	find_range(change, base);
+	change->base = nr_base ? stats_median(base, nr_base) : NAN;
+	change->more = nr_more ? stats_median(more, nr_more) : NAN;
+	change->base_mad = stats_mad(base, nr_base);
 	return change->p_up < 0 || change->p_down < 0 ? -ENOMEM : 0;
 }
 
@@ -95,7 +95,7 @@ static double place_median(const struct runs *runs, const char *key, const char 
 			       : what == PLACE_BLAME  ? place->blamed_ns
 						      : place->demand_ns / place->acquired;
 	}
-	return nr ? stats_median(values, nr) : NAN;
+	return nr || what != PLACE_HOLD ? stats_median(values, nr) : NAN;
 }
 
 static struct place_change compare_place(const struct comparison *c, const char *key,

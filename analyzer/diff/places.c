@@ -80,6 +80,8 @@ static struct place *find_place(struct run_lock *lock, char *text, const struct 
 	*place = (struct place){ .text = text, .line = frame->line };
 	place->file = frame->file ? strdup(frame->file) : NULL;
 	place->function = frame->function ? strdup(frame->function) : NULL;
+	if ((frame->file && !place->file) || (frame->function && !place->function))
+		return NULL;
 	return place;
 }
 

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int compare(const void *a, const void *b)
 {
@@ -22,8 +21,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts the values. */
-static double median_of(double *values, size_t nr)
+double stats_median(double *values, size_t nr)
 {
 	if (!nr)
 		return 0;
@@ -31,37 +29,13 @@ static double median_of(double *values, size_t nr)
 	return nr % 2 ? values[nr / 2] : (values[nr / 2 - 1] + values[nr / 2]) / 2;
 }
 
-static double *copy_of(const double *values, size_t nr)
+double stats_mad(double *values, size_t nr)
 {
-	double *copy = malloc((nr + 1) * sizeof(*copy));
+	double median = stats_median(values, nr);
 
-	if (copy && nr)
-		memcpy(copy, values, nr * sizeof(*copy));
-	return copy;
-}
-
-double stats_median(const double *values, size_t nr)
-{
-	double *copy = copy_of(values, nr);
-	double median = copy ? median_of(copy, nr) : NAN;
-
-	free(copy);
-	return median;
-}
-
-double stats_mad(const double *values, size_t nr)
-{
-	double *copy = copy_of(values, nr);
-	double median, mad = NAN;
-
-	if (copy) {
-		median = median_of(copy, nr);
-		for (size_t i = 0; i < nr; i++)
-			copy[i] = fabs(copy[i] - median);
-		mad = median_of(copy, nr);
-	}
-	free(copy);
-	return mad;
+	for (size_t i = 0; i < nr; i++)
+		values[i] = fabs(values[i] - median);
+	return stats_median(values, nr);
 }
 
 /* ---- Mann-Whitney ---- */

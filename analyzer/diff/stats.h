@@ -10,10 +10,10 @@
 
 #include <stddef.h>
 
-/* 0 without values. */
-double stats_median(const double *values, size_t nr);
-/* Median distance to the median, as it is (not scaled to a standard deviation). */
-double stats_mad(const double *values, size_t nr);
+/* Sorts the values. 0 without any. */
+double stats_median(double *values, size_t nr);
+/* Median distance to the median, as it is (not scaled to a standard deviation). Overwrites them. */
+double stats_mad(double *values, size_t nr);
 
 /*
  * Mann-Whitney, one-sided: the probability of ranks of `more` as high as these or higher, when the

@@ -10,6 +10,7 @@
 #   ROUNDS=100   rounds without, and as many with load; LOADS=no: only without
 #   SAVE=FILE    adds a line for each check to a file
 #   CPU, IO      variants of the program's two kinds of turns, see sections.c; 5 and 8 runs a side
+#   IO_RUNS=16   other than 8
 #
 # Prints, for each variant: how many checks there were; in how many of them each tier failed, and in
 # how many it could not tell, in per cent; and the wait time, compared with the base's.
@@ -79,7 +80,7 @@ round() {
 	# shellcheck disable=SC2086 # lists of words
 	[ -z "$cpu" ] || series "$1" 5 base $cpu
 	# shellcheck disable=SC2086
-	[ -z "$io" ] || series "$1" 8 io-base $io
+	[ -z "$io" ] || series "$1" "${IO_RUNS:-8}" io-base $io
 }
 
 start_load() {

@@ -20,7 +20,8 @@ BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "
 TRIES = 100  # of each command, when no stride is given
 COMMANDS = [["report"], ["report", "--json"], ["report", "--csv", "--by=lock"],
             ["report", "--by=thread", "--all"], ["info"], ["info", "--json"], ["dump"],
-            ["dump", "--sort"], ["dump", "--records"]]
+            ["dump", "--sort"], ["dump", "--records"],
+            ["diff", "small.trace"], ["diff", "--json", "small.trace"], ["check", "--json"]]
 TOLD = re.compile(r"^lockprof: .*(memory|cannot)", re.M)
 
 

@@ -78,6 +78,10 @@ is 'leaves nothing behind' '' "$(ls -d lockprof-check-* 2>/dev/null)"
 is 'a program that fails' 1 "$(run check --runs=3 -- sh -c "'$sections' 1 10 100; echo said; exit 7")"
 like 'its status is told' '*run 1 of sh ended with status 7*' "$(cat err)"
 is 'what it prints is no part of the verdict' '' "$(grep said out)"
+is 'a program that hangs and is killed' 3 \
+	"$(run check --runs=1 -- timeout -s KILL 60 "$BUILD/samples/deadlock")"
+like 'who waits for whom' '*OCCURRED*saver has checking.mu and wants savings.mu*' \
+	"$(tr -s '\n ' ' ' <out)"
 
 # Files for others.
 export GITHUB_STEP_SUMMARY=$tmp/summary GITHUB_WORKSPACE=/nowhere

@@ -242,6 +242,8 @@ static void test_absolute(void **state)
 	(void)state;
 	setup(&f);
 	fixture_series(&f.more, 1, 1000, 20e6);
+	fixture_place(&f.more.runs[0].locks[0], "put", 4e6, 0);
+	fixture_place(&f.more.runs[0].locks[0], "get", 6e6, 0);
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	budget(&f, "[total]\nwait_total=20ms\n[lock \"mu\"]\nhold_p50=1us\n");
 	assert_int_equal(judge(&f), JUDGED_PASS); /* just so */
@@ -250,6 +252,10 @@ static void test_absolute(void **state)
 	assert_non_null(
 		strstr(get(&f, "all locks", "wait_total")->text,
 		       "is 20.0 ms in the median run; the budget allows 19.0 ms (b.ini:2)"));
+	budget(&f, "[lock \"mu\"]\nhold_p50=900ns\n");
+	judge(&f);
+	assert_string_equal(get(&f, "mu", "hold_p50")->function,
+			    "get"); /* without a baseline, too */
 	teardown(&f);
 }
 
