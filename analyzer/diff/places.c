@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAX_NAMED    64 /* of one lock, holders and waiters each */
-#define PLACE_FRAMES 2 /* deeper ones are only those of the first acquisition there */
+#define PLACE_FRAMES 2	/* deeper ones are only those of the first acquisition there */
 
 /* Frames at which a program or thread begins say nothing. */
 static bool is_bottom(const struct frame *frame)

@@ -21,8 +21,7 @@ static void assert_near(double got, double wanted, double by)
 
 static void test_medians(void **state)
 {
-	double odd[] = { 9, 1, 5 }, even[] = { 4, 1, 3, 2 },
-		     spread[] = { 1, 1, 2, 2, 4, 6, 9 };
+	double odd[] = { 9, 1, 5 }, even[] = { 4, 1, 3, 2 }, spread[] = { 1, 1, 2, 2, 4, 6, 9 };
 
 	(void)state;
 	assert_near(stats_median(odd, 3), 5, 0);
