@@ -410,7 +410,7 @@ static void test_annotation_limit(void **state)
 	run = fixture_run(&f.more);
 	budget(&f, "[lock \"*\"]\nhold_p50=1us\n");
 	for (int i = 0; i < 10; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "mu%02d", i);
 		fixture_lock(run, name, 100, 2000, 0);
