@@ -13,6 +13,8 @@ function verb(before, now) {
 }
 
 function moved(before, now) {
+	if (formatTime(before) === formatTime(now))
+		return `stayed at ${formatTime(now)}`;
 	return `${verb(before, now)} from ${formatTime(before)} to ${formatTime(now)}`;
 }
 
