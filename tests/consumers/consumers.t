@@ -284,9 +284,10 @@ def sarif(tests):
     env = dict(os.environ, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1")
     with open(tests.path("a.sarif"), "w", encoding="utf-8") as file:
         file.write(tests.lockprof("order", "--sarif", "--fail-on=never", "order.trace"))
+    tests.lockprof("check", "--sarif=check.sarif", "order.trace")
     with open(tests.path("bad.sarif"), "w", encoding="utf-8") as file:
         file.write('{"version": "2.1.0", "runs": [{"results": [{}]}]}')
-    for name, is_good in (("a.sarif", True), ("bad.sarif", False)):
+    for name, is_good in (("a.sarif", True), ("check.sarif", True), ("bad.sarif", False)):
         tests.run(found[0], "validate", name, "--output", "log.sarif", "--log", "ForceOverwrite",
                   env=env)
         with open(tests.path("log.sarif"), encoding="utf-8-sig") as file:
@@ -294,8 +295,9 @@ def sarif(tests):
         errors = [r for run in log["runs"] for r in run["results"] if r.get("level") == "error"]
         tests.check(f"sarif-multitool {'takes' if is_good else 'would refuse'} {name}",
                     bool(errors) != is_good, errors)
-    with open(tests.path("a.sarif"), encoding="utf-8") as file:
-        tests.check("there is a finding in it", json.load(file)["runs"][0]["results"])
+    for name in ("a.sarif", "check.sarif"):
+        with open(tests.path(name), encoding="utf-8") as file:
+            tests.check(f"there is a finding in {name}", json.load(file)["runs"][0]["results"])
 
 
 def main():
