@@ -78,7 +78,6 @@ is 'all of them are there' True "$(field known.html 'run["timeline"]["kept"] == 
 is 'fewer when that is wanted' True "$(status $lockprof html --events=50 -o few.html known.trace >/dev/null; field few.html 'run["timeline"]["kept"] <= 50 and run["timeline"]["bins"] > 0')"
 is 'the totals stay' "$total" "$(field few.html 'run["totals"]["wait_ns"]')"
 is 'the lock order in brief: no stacks of orders' True "$(field known.html 'len(order["edges"]) > 0 and all("stacks" not in e for e in order["edges"])')"
-is 'but those of a finding' True "$(field known.html 'any(e["stacks"]["from"] for f in order["findings"] for e in f["edges"])')"
 is 'a title' 'A <b> & "c"' "$($lockprof html --title='A <b> & "c"' -o t.html known.trace >/dev/null; field t.html 'page["title"]')"
 is 'a comparison has two runs' '2 3000000 True' "$($lockprof html --base=known.trace -o d.html after.trace >/dev/null; field d.html 'len(page["runs"]), page["runs"][0]["totals"]["wait_ns"] - 1000000, page["runs"][0]["timeline"] is None' | tr -d '(,)')"
 is 'next to nothing: no use of a lock' 0 "$(status $lockprof html empty.trace)"
