@@ -5,8 +5,9 @@
  *
  * Whoever unlocks a lock, posts, signals or arrives last may not look at it again: another thread
  * may have it by then, and free it. A recorder that does so is right almost always. So this
- * wrapper, preloaded behind it, does the worst at once: when a lock that lies at the start of a
- * page is let go, the page becomes inaccessible before the call returns. Others are forwarded.
+ * wrapper, preloaded behind it, does the worst at once: when a lock at the start of a page is let
+ * go, and the page ends with POISON_MARK, it becomes inaccessible before the call returns. Others
+ * are forwarded, whatever page their stack happens to put them on.
  *
  * Linked into a program, it makes one that has a wrapper of its own. poisoned.c is made for it.
  */
@@ -16,24 +17,26 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096 };
+#include "poison.h"
 
-static void take_away(volatile void *lock)
+/* Asked before the real call: afterwards the page may be somebody else's. */
+static int is_marked(const volatile void *lock)
 {
-	if ((uintptr_t)lock % PAGE == 0)
-		mprotect((void *)lock, PAGE, PROT_NONE);
+	return (uintptr_t)lock % PAGE == 0 &&
+	       ((const volatile uint64_t *)lock)[PAGE / sizeof(uint64_t) - 1] == POISON_MARK;
 }
 
 #define POISON(fn, type)                                               \
 	int fn(type *lock)                                             \
 	{                                                              \
 		static int (*real)(type *);                            \
-		int result;                                            \
+		int marked = is_marked(lock), result;                  \
                                                                        \
 		if (!real)                                             \
 			real = (int (*)(type *))dlsym(RTLD_NEXT, #fn); \
 		result = real(lock);                                   \
-		take_away(lock);                                       \
+		if (marked)                                            \
+			mprotect((void *)lock, PAGE, PROT_NONE);       \
 		return result;                                         \
 	}
 

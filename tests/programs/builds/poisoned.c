@@ -5,11 +5,12 @@
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+#include "poison.h"
 
 /* No page: the kernel cannot read from there. */
 static void say(const char *what, void *page)
@@ -26,7 +27,10 @@ static void say(const char *what, void *page)
 
 static void *new_page(void)
 {
-	return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	page[PAGE / sizeof(*page) - 1] = POISON_MARK;
+	return page;
 }
 
 static void mutexes(void)
