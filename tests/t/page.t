@@ -11,6 +11,7 @@ skip()
 }
 
 command -v node >/dev/null || skip 'there is no node'
+[ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || skip 'playwright-core needs node 20'
 [ -x "${CHROMIUM:=/usr/bin/chromium}" ] || skip "there is no $CHROMIUM"
 [ -d viz/node_modules/playwright-core ] || skip 'viz/node_modules is missing: make viz'
 export CHROMIUM
