@@ -8,6 +8,7 @@
  */
 #include "json.h"
 #include "order_view.h"
+#include "sarif.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,61 +22,13 @@ static const char *severity(enum order_level level)
 					     : "note";
 }
 
-static void put_message(struct json *json, const char *key, const char *text)
-{
-	json_object_begin(json, key);
-	json_string(json, "text", text);
-	json_object_end(json);
-}
-
 /* ---- places ---- */
-
-/* Characters that a URI must not have as they are; nothing else in a path needs a change. */
-static char *file_uri(const char *file)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	bool is_absolute = file[0] == '/';
-	char *uri = malloc(3 * strlen(file) + sizeof("file://")), *to = uri;
-
-	if (!uri)
-		return NULL;
-	to = stpcpy(to, is_absolute ? "file://" : "");
-	for (const unsigned char *p = (const unsigned char *)file; *p; p++) {
-		if (*p <= ' ' || *p >= 0x7f || strchr("%#?<>\"{}|\\^`", *p)) {
-			*to++ = '%';
-			*to++ = hex[*p >> 4];
-			*to++ = hex[*p & 15];
-		} else {
-			*to++ = (char)*p;
-		}
-	}
-	*to = '\0';
-	return uri;
-}
-
-static void put_physical(struct json *json, const struct frame *frame)
-{
-	char *uri = frame->file ? file_uri(frame->file) : NULL;
-
-	if (!uri)
-		return;
-	json_object_begin(json, "physicalLocation");
-	json_object_begin(json, "artifactLocation");
-	json_string(json, "uri", uri);
-	json_object_end(json);
-	if (frame->line > 0) {
-		json_object_begin(json, "region");
-		json_int(json, "startLine", frame->line);
-		json_object_end(json);
-	}
-	json_object_end(json);
-	free(uri);
-}
 
 /* The members of a location object. */
 static void put_location_body(struct json *json, const struct frame *frame, const char *text)
 {
-	put_physical(json, frame);
+	if (frame->file)
+		sarif_physical_location(json, frame->file, frame->line);
 	if (frame->function) {
 		json_array_begin(json, "logicalLocations");
 		json_object_begin(json, NULL);
@@ -85,7 +38,7 @@ static void put_location_body(struct json *json, const struct frame *frame, cons
 		json_array_end(json);
 	}
 	if (text)
-		put_message(json, "message", text);
+		sarif_message(json, "message", text);
 }
 
 static struct frame first_frame(const struct order_view *view, uint32_t process,
@@ -233,7 +186,7 @@ static int put_result(struct json *json, const struct order_view *view,
 	json_string(json, "ruleId", order_level_words[finding->level]);
 	json_uint(json, "ruleIndex", finding->level);
 	json_string(json, "level", severity(finding->level));
-	put_message(json, "message", text);
+	sarif_message(json, "message", text);
 	json_array_begin(json, "locations");
 	put_spot(json, NULL, view, finding, &finding->members[0], finding->members[0].wanted.what);
 	json_array_end(json);
@@ -256,7 +209,7 @@ static void put_rules(struct json *json)
 	for (unsigned int i = 0; i < ORDER_LEVELS; i++) {
 		json_object_begin(json, NULL);
 		json_string(json, "id", order_level_words[i]);
-		put_message(json, "shortDescription", order_level_claim((enum order_level)i));
+		sarif_message(json, "shortDescription", order_level_claim((enum order_level)i));
 		json_object_begin(json, "defaultConfiguration");
 		json_string(json, "level", severity((enum order_level)i));
 		json_object_end(json);

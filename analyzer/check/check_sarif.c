@@ -7,7 +7,7 @@
  */
 #include "check.h"
 
-#include "../json.h"
+#include "../sarif.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,51 +29,14 @@ static const char *level_of(enum verdict verdict)
 						: "note";
 }
 
-static void put_message(struct json *json, const char *key, const char *text)
-{
-	json_object_begin(json, key);
-	json_string(json, "text", text);
-	json_object_end(json);
-}
-
-/* Characters that a URI must not have as they are; nothing else in a path needs a change. */
-static char *file_uri(const char *file)
-{
-	char *uri = malloc(3 * strlen(file) + sizeof("file://")), *to = uri;
-
-	if (!uri)
-		return NULL;
-	to = stpcpy(to, file[0] == '/' ? "file://" : "");
-	for (const unsigned char *c = (const unsigned char *)file; *c; c++) {
-		if (*c <= ' ' || *c >= 0x7f || strchr("%#?<>\"{}|\\^`", *c))
-			to += sprintf(to, "%%%02X", *c);
-		else
-			*to++ = (char)*c;
-	}
-	*to = '\0';
-	return uri;
-}
-
 static int put_location(struct json *json, const struct result *result)
 {
-	char *uri = result->file ? file_uri(result->file) : NULL;
+	int err = 0;
 
-	if (result->file && !uri)
-		return -ENOMEM;
 	json_array_begin(json, "locations");
 	json_object_begin(json, NULL);
-	if (uri) {
-		json_object_begin(json, "physicalLocation");
-		json_object_begin(json, "artifactLocation");
-		json_string(json, "uri", uri);
-		json_object_end(json);
-		if (result->line > 0) {
-			json_object_begin(json, "region");
-			json_int(json, "startLine", result->line);
-			json_object_end(json);
-		}
-		json_object_end(json);
-	}
+	if (result->file)
+		err = sarif_physical_location(json, result->file, result->line);
 	json_array_begin(json, "logicalLocations");
 	json_object_begin(json, NULL);
 	json_string(json, "name", result->function ? result->function : result->subject);
@@ -82,8 +45,7 @@ static int put_location(struct json *json, const struct result *result)
 	json_array_end(json);
 	json_object_end(json);
 	json_array_end(json);
-	free(uri);
-	return 0;
+	return err;
 }
 
 static int put_result(struct json *json, const struct result *result)
@@ -98,7 +60,7 @@ static int put_result(struct json *json, const struct result *result)
 	json_string(json, "ruleId", tier_words[result->tier]);
 	json_uint(json, "ruleIndex", result->tier);
 	json_string(json, "level", level_of(result->verdict));
-	put_message(json, "message", result->text);
+	sarif_message(json, "message", result->text);
 	err = put_location(json, result);
 	json_object_begin(json, "partialFingerprints");
 	json_string(json, "lockprofCheck/1", print);
@@ -118,7 +80,7 @@ static void put_tool(struct json *json)
 	for (size_t i = 0; i < NR_TIERS; i++) {
 		json_object_begin(json, NULL);
 		json_string(json, "id", tier_words[i]);
-		put_message(json, "shortDescription", tier_claims[i]);
+		sarif_message(json, "shortDescription", tier_claims[i]);
 		json_object_end(json);
 	}
 	json_array_end(json);
