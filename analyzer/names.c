@@ -27,6 +27,7 @@ static const char *const kind_names[TRACE_KIND_MAX] = {
 	[TRACE_KIND_SPIN] = "spinlock",	 [TRACE_KIND_SEM] = "semaphore",
 	[TRACE_KIND_COND] = "condition", [TRACE_KIND_BARRIER] = "barrier",
 	[TRACE_KIND_ONCE] = "once",	 [TRACE_KIND_FUTEX] = "futex",
+	[TRACE_KIND_CUSTOM] = "custom",
 };
 
 #define FRAMES_MAX 64

@@ -49,8 +49,7 @@ const struct event_words event_words[TRACE_EV_MAX] = {
 	[TRACE_EV_THREAD] = { "thread", "thread", { { 0 } } },
 	[TRACE_EV_EXIT] = { "exit", "thread", { { "held", WORDS_COUNT } } },
 	[TRACE_EV_LOST] = { "lost", "events", { { 0 } } },
-	[TRACE_EV_PHASE] = { "phase", "name", { { "begin", WORDS_COUNT } } },
-	[TRACE_EV_WORK] = { "work", "units", { { 0 } } },
+	[TRACE_EV_WORK] = { "work", "node", { { "units", WORDS_COUNT } } },
 };
 
 const struct words_flag words_lock_flags[] = {
@@ -76,6 +75,7 @@ const char *words_kind(uint32_t kind)
 		[TRACE_KIND_SPIN] = "spin",   [TRACE_KIND_SEM] = "sem",
 		[TRACE_KIND_COND] = "cond",   [TRACE_KIND_BARRIER] = "barrier",
 		[TRACE_KIND_ONCE] = "once",   [TRACE_KIND_FUTEX] = "futex",
+		[TRACE_KIND_CUSTOM] = "custom",
 	};
 
 	return WORD(words, kind);
@@ -87,7 +87,8 @@ const char *words_how(uint32_t mode)
 		[TRACE_HOW_LOCK] = "lock",	 [TRACE_HOW_TRY] = "try",
 		[TRACE_HOW_TIMED] = "timed",	 [TRACE_HOW_REACQUIRE] = "reacquire",
 		[TRACE_HOW_WAIT] = "wait",	 [TRACE_HOW_WAKE] = "wake",
-		[TRACE_HOW_RELEASE] = "release",
+		[TRACE_HOW_RELEASE] = "release", [TRACE_HOW_PHASE] = "phase",
+		[TRACE_HOW_WORK] = "work",
 	};
 
 	return WORD(words, mode & TRACE_HOW_MASK);

@@ -22,7 +22,7 @@ static const unsigned char trace_event_args[TRACE_EV_MAX] = {
 	[TRACE_EV_COND_WAIT] = 3,  [TRACE_EV_BARRIER] = 2,     [TRACE_EV_ONCE] = 1,
 	[TRACE_EV_FUTEX_WAIT] = 2, [TRACE_EV_FUTEX_WAKE] = 1,  [TRACE_EV_CREATE] = 0,
 	[TRACE_EV_JOIN] = 3,	   [TRACE_EV_THREAD] = 0,      [TRACE_EV_EXIT] = 1,
-	[TRACE_EV_LOST] = 0,	   [TRACE_EV_PHASE] = 1,       [TRACE_EV_WORK] = 0,
+	[TRACE_EV_LOST] = 0,	   [TRACE_EV_WORK] = 1,
 };
 
 struct trace_event {

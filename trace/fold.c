@@ -189,6 +189,9 @@ static void stat_rare(struct fold *fold, struct trace_stat *stat, const struct t
 	case TRACE_EV_SIGNAL:
 		stat->acquired++;
 		break;
+	case TRACE_EV_WORK:
+		stat->acquired += e->value[0];
+		break;
 	case TRACE_EV_COND_WAIT:
 	case TRACE_EV_FUTEX_WAIT:
 		stat->acquired++;
@@ -208,7 +211,7 @@ static void stat_rare(struct fold *fold, struct trace_stat *stat, const struct t
 
 static bool concerns_node(uint32_t type)
 {
-	return type < TRACE_EV_CREATE && type != TRACE_EV_WAIT_BEGIN;
+	return (type < TRACE_EV_CREATE && type != TRACE_EV_WAIT_BEGIN) || type == TRACE_EV_WORK;
 }
 
 /* Only a damaged trace says otherwise. */

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define TRACE_MAGIC		"LOCKPROF"
-#define TRACE_VERSION		2	/* of this header */
+#define TRACE_VERSION		3	/* of this header */
 #define TRACE_MIN_READER	1	/* a reader older than this must refuse */
 #define TRACE_ENDIAN_MARK	0x01020304u
 
@@ -54,6 +54,8 @@ struct trace_block {
 };
 
 /* ---- block 0 ---- */
+
+#define TRACE_PHASE_NAME	64u	/* bytes of a phase's name, NUL included */
 
 enum trace_clock { TRACE_CLOCK_TSC = 1, TRACE_CLOCK_MONOTONIC = 2, TRACE_CLOCK_CNTVCT = 3 };
 
@@ -92,18 +94,21 @@ enum trace_loss {
 #define TRACE_EVENT_NO_SPACE	2u	/* the disk was full */
 #define TRACE_EVENT_NO_FILE	4u	/* no way to the file: lost and not opened, or seccomp */
 
+/* Bits of header.features. Set when the first such node is made, so older readers refuse. */
+#define TRACE_FEATURE_PHASES	1u	/* nodes that are roots of phases, or count work */
+
 struct trace_header {
 	struct trace_block block;
 	char magic[8];			/* TRACE_MAGIC */
 	uint32_t endian_mark;
 	uint16_t version;
 	uint16_t min_reader;
-	uint64_t features;		/* bits that a reader must know; none so far */
+	uint64_t features;		/* TRACE_FEATURE_*: bits that a reader must know */
 	uint32_t block_size;
 	uint32_t nr_cpus;
 
 	uint32_t nr_blocks;		/* reserved so far, header included; atomic, only grows */
-	uint32_t control;		/* bit 0: recording is on; a reader may write it */
+	uint32_t control;		/* 1; `phase` says whether recording is on */
 	uint32_t mode;			/* enum trace_mode, now */
 	uint32_t mode_at_start;
 	uint32_t events;		/* TRACE_EVENT_* */
@@ -130,6 +135,10 @@ struct trace_header {
 	char argv[8192];		/* arguments, each NUL-terminated; argv_bytes of them */
 	uint32_t argv_bytes;
 	uint32_t argc;
+
+	/* Which phase it is: phase.h. Written by the program and by `lockprof ctl`; since version 3 */
+	uint64_t phase;			/* changes so far << 33 | off << 32 | root's node; atomic */
+	char phase_name[TRACE_PHASE_NAME];	/* NUL-terminated, may be torn; for a live look */
 };
 
 /* ---- SLOT: one thread's state page and ring ---- */
@@ -151,6 +160,7 @@ struct trace_held {
 };
 #define TRACE_HELD_CONTENDED	0x10000u
 #define TRACE_HELD_OWNERDEAD	0x20000u
+#define TRACE_HELD_OFF		0x40000u	/* recording was off: node and path are TRACE_NODE_OFF */
 
 #define TRACE_WAIT_BOUNDED	1u	/* it has a deadline */
 #define TRACE_THREAD_UNKNOWN	UINT32_MAX	/* wait_thread: one that has no number */
@@ -177,7 +187,8 @@ struct trace_slot {
 	uint32_t wait_thread;	/* not 0: the owner waits for this thread's end, stack and time as above */
 	uint32_t wait_flags;	/* TRACE_WAIT_*, of either wait */
 	uint64_t spare[2];
-	struct trace_held bottom;	/* always zero: what lies under the first held lock */
+	/* What lies under the first held lock: zero, but for `path`: the phase's root, phase.h. */
+	struct trace_held bottom;
 	struct trace_held held[TRACE_HELD_MAX + 1];	/* bottom first; always a zero at the end */
 };
 
@@ -210,8 +221,7 @@ enum trace_event_type {
 	TRACE_EV_THREAD,	/* arg thread: the events from here on are this thread's */
 	TRACE_EV_EXIT,		/* arg thread		| locks still held */
 	TRACE_EV_LOST,		/* arg count: events that are missing here */
-	TRACE_EV_PHASE,		/* arg name id		| 1 begin, 0 end */
-	TRACE_EV_WORK,		/* arg count of work units done */
+	TRACE_EV_WORK,		/* arg node (TRACE_HOW_WORK) | units of work done */
 	TRACE_EV_MAX,
 };
 #define TRACE_EVENT_ARGS	4	/* numbers behind delta, at most */
@@ -246,6 +256,7 @@ enum trace_record_type {
 	TRACE_REC_NAME,
 	TRACE_REC_STAT,
 	TRACE_REC_HIST,
+	TRACE_REC_PHASE,
 };
 
 /* A code address: module << 48 | (pc - load bias). Module 0: none known, pc itself (JIT). */
@@ -273,6 +284,7 @@ enum trace_kind {
 	TRACE_KIND_BARRIER,
 	TRACE_KIND_ONCE,
 	TRACE_KIND_FUTEX,
+	TRACE_KIND_CUSTOM,	/* the program's own, told through lockprof.h */
 	TRACE_KIND_MAX,
 };
 
@@ -311,6 +323,8 @@ enum trace_how {
 	TRACE_HOW_WAIT,		/* condition wait, futex wait, barrier, once: no hold */
 	TRACE_HOW_WAKE,		/* signal, broadcast, post without hold, futex wake */
 	TRACE_HOW_RELEASE,	/* foreign release */
+	TRACE_HOW_PHASE,	/* no lock: the root of all that threads do in one phase */
+	TRACE_HOW_WORK,		/* no lock: units of work, done in the phase that is the parent */
 	TRACE_HOW_MAX,
 };
 #define TRACE_HOW_MASK		0x0fu
@@ -319,10 +333,13 @@ enum trace_how {
 /* The node without lock that stands for whatever found no room in the dictionary. */
 #define TRACE_NODE_UNKNOWN	1u
 
+/* `path` and `node` of what is held while recording is off; never in the dictionary. */
+#define TRACE_NODE_OFF		UINT32_MAX
+
 /* A lock context: this lock, asked for here, in this way, while holding exactly `parent`. */
 struct trace_node {
 	struct trace_record record;
-	uint32_t parent;	/* node, 0: nothing held */
+	uint32_t parent;	/* node, 0: nothing held; a phase's root: nothing held, in that phase */
 	uint32_t lock;
 	uint64_t site;		/* code address (a return address) */
 	uint32_t mode;		/* TRACE_HOW_* | TRACE_SHARED */
@@ -351,7 +368,7 @@ enum trace_name_of { TRACE_NAME_LOCK = 1, TRACE_NAME_CLASS, TRACE_NAME_PHASE };
 struct trace_name {
 	struct trace_record record;
 	uint32_t of;		/* enum trace_name_of */
-	uint32_t target;	/* lock id, ... */
+	uint32_t target;	/* lock id; PHASE: the root's node */
 	uint32_t bytes;
 	uint32_t spare;
 	char text[];
@@ -360,6 +377,7 @@ struct trace_name {
 /*
  * Statistics of one node in one thread, as trace/fold.c makes them. Sums and maxima in ticks.
  * `wait` of a COND, BARRIER, ONCE or FUTEX node is the time in that wait, `acquired` counts waits.
+ * Of a WORK node `acquired` counts units of work, and the rest is zero.
  */
 struct trace_stat {
 	struct trace_record record;	/* id: its place in the arena, that HIST refers to */
@@ -392,6 +410,15 @@ struct trace_hist {
 	uint64_t count[16];
 };
 
+/* One change of the phase, or of whether recording is on. */
+struct trace_phase {
+	struct trace_record record;	/* id: 1, 2, ... in the order of the changes */
+	uint32_t node;		/* root of the phase from here on; 0: none */
+	uint32_t flags;		/* TRACE_PHASE_* */
+	uint64_t begin_ticks;
+};
+#define TRACE_PHASE_OFF		1u	/* nothing is recorded from here on */
+
 _Static_assert(sizeof(struct trace_block) == 64, "block head");
 _Static_assert(sizeof(struct trace_header) <= TRACE_BLOCK_SIZE, "header");
 _Static_assert(sizeof(struct trace_held) == 48, "held");
@@ -400,6 +427,7 @@ _Static_assert(sizeof(struct trace_thread) % 8 == 0, "thread");
 _Static_assert(sizeof(struct trace_lock) % 8 == 0, "lock");
 _Static_assert(sizeof(struct trace_node) == 32, "node");
 _Static_assert(sizeof(struct trace_stat) % 8 == 0, "stat");
+_Static_assert(sizeof(struct trace_phase) % 8 == 0, "phase");
 _Static_assert(sizeof(struct trace_hist) % 8 == 0, "hist");
 
 #endif
