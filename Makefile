@@ -289,12 +289,13 @@ check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
-check-consumers: all tests/consumers/node_modules
+check-consumers: all tests/consumers/node_modules/.fetched
 	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
 
-tests/consumers/node_modules: tests/consumers/package-lock.json
+tests/consumers/node_modules/.fetched: tests/consumers/package-lock.json tests/consumers/fetch_trace_processor
 	@scripts/deps.sh install consumers
-	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
+	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts
+	@cd tests/consumers && ./fetch_trace_processor && touch node_modules/.fetched
 
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
