@@ -42,7 +42,8 @@ static void put_percentiles(struct json *json, const struct histogram *h, const 
 	}
 }
 
-void page_put_counters(struct json *json, const char *key, const struct counters *c, bool histograms)
+void page_put_counters(struct json *json, const char *key, const struct counters *c,
+		       bool histograms)
 {
 	static const char *const wait_keys[] = { "wait_p50_ns", "wait_p90_ns", "wait_p99_ns" };
 	static const char *const hold_keys[] = { "hold_p50_ns", "hold_p90_ns", "hold_p99_ns" };
@@ -149,7 +150,7 @@ void page_put_lock_ref(const struct page_run *run, uint32_t lock)
 static bool is_lock_kind(enum trace_kind kind)
 {
 	return kind == TRACE_KIND_MUTEX || kind == TRACE_KIND_RWLOCK || kind == TRACE_KIND_SPIN ||
-	       kind == TRACE_KIND_SEM;
+	       kind == TRACE_KIND_SEM || kind == TRACE_KIND_CUSTOM;
 }
 
 static void put_class(const struct page_run *run, const struct lock_class *class, bool contends)
