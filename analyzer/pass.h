@@ -29,6 +29,7 @@ struct store {
 	size_t nr_pairs;
 	void **owned; /* records that stand in for missing ones */
 	size_t nr_owned;
+	struct symbols *files; /* the caller's; NULL: shared with nobody */
 };
 
 struct pass_node {
