@@ -243,7 +243,7 @@ $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%
 # for the thread sanitizer, and linked without its library.
 model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
 model_shim := $(addprefix preload/,records.c file.c fork.c node.c lock.c ring.c process.c clock.c \
-	attempt.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
+	attempt.c phase.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
 model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
 model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
 
@@ -289,12 +289,13 @@ check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
-check-consumers: all tests/consumers/node_modules
+check-consumers: all tests/consumers/node_modules/.fetched
 	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
 
-tests/consumers/node_modules: tests/consumers/package-lock.json
+tests/consumers/node_modules/.fetched: tests/consumers/package-lock.json tests/consumers/fetch_trace_processor
 	@scripts/deps.sh install consumers
-	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules
+	@cd tests/consumers && npm ci --no-audit --no-fund --ignore-scripts
+	@cd tests/consumers && ./fetch_trace_processor && touch node_modules/.fetched
 
 # Also a test of the tests; MUTANTS="'name' ..." builds only these.
 check-mutants: tests
@@ -401,6 +402,11 @@ install: $(products)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(COMPDIR)
 	install -m 755 $(tool) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(shim) $(confirm) $(DESTDIR)$(LIBDIR)/
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/pkgconfig
+	install -m 644 preload/lockprof.h $(DESTDIR)$(PREFIX)/include/
+	printf '%s\n' 'Name: lockprof' 'Description: tell the lock profiler about phases, work and locks' \
+		'Version: $(VERSION)' 'Cflags: -I$(PREFIX)/include' \
+		>$(DESTDIR)$(PREFIX)/share/pkgconfig/lockprof.pc
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
 	install -m 644 completion/lockprof.bash $(DESTDIR)$(COMPDIR)/lockprof
 	$(if $(DESTDIR),,-ldconfig)

@@ -146,6 +146,14 @@ void json_null(struct json *json, const char *key)
 	fputs("null", json->out);
 }
 
+void json_uint_or_null(struct json *json, const char *key, uint64_t value, bool is_known)
+{
+	if (is_known)
+		json_uint(json, key, value);
+	else
+		json_null(json, key);
+}
+
 int json_finish(struct json *json)
 {
 	fputc('\n', json->out);

@@ -34,6 +34,7 @@ void json_int(struct json *json, const char *key, int64_t value);
 void json_double(struct json *json, const char *key, double value); /* inf and nan: null */
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
+void json_uint_or_null(struct json *json, const char *key, uint64_t value, bool is_known);
 
 /* Ends the text with a newline and flushes it. 0 or -EIO. */
 int json_finish(struct json *json);

@@ -201,11 +201,10 @@ static int put_result(struct json *json, const struct order_view *view,
 	return 0;
 }
 
-/* ---- the tool ---- */
+/* ---- all of it ---- */
 
 static void put_rules(struct json *json)
 {
-	json_array_begin(json, "rules");
 	for (unsigned int i = 0; i < ORDER_LEVELS; i++) {
 		json_object_begin(json, NULL);
 		json_string(json, "id", order_level_words[i]);
@@ -215,18 +214,6 @@ static void put_rules(struct json *json)
 		json_object_end(json);
 		json_object_end(json);
 	}
-	json_array_end(json);
-}
-
-static void put_tool(struct json *json)
-{
-	json_object_begin(json, "tool");
-	json_object_begin(json, "driver");
-	json_string(json, "name", "lockprof");
-	json_string(json, "version", LOCKPROF_VERSION);
-	put_rules(json);
-	json_object_end(json);
-	json_object_end(json);
 }
 
 int order_sarif(const struct order_view *view, FILE *out)
@@ -235,20 +222,11 @@ int order_sarif(const struct order_view *view, FILE *out)
 	struct json json;
 	int err = 0;
 
-	json_init(&json, out, true);
-	json_object_begin(&json, NULL);
-	json_string(&json, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
-	json_string(&json, "version", "2.1.0");
-	json_array_begin(&json, "runs");
-	json_object_begin(&json, NULL);
-	put_tool(&json);
-	json_string(&json, "columnKind", "utf16CodeUnits");
-	json_array_begin(&json, "results");
+	sarif_begin(&json, out);
+	put_rules(&json);
+	sarif_results(&json);
 	for (size_t i = 0; !err && i < order->nr_findings; i++)
 		err = put_result(&json, view, &order->findings[i]);
-	json_array_end(&json);
-	json_object_end(&json);
-	json_array_end(&json);
-	json_object_end(&json);
+	sarif_end(&json);
 	return err ? err : json_finish(&json);
 }

@@ -291,6 +291,11 @@ void report_json_stack(struct json *json, const char *key, const struct frame *f
 void report_json_process(struct json *json, const char *key, const struct process *process);
 /* Members of an object that the caller has begun, and may go on with. */
 void report_json_process_facts(struct json *json, const struct process *process);
+void report_json_flags(struct json *json, uint32_t flags); /* of a lock */
+void report_json_percentile(struct json *json, const char *key, const struct histogram *h,
+			    double part);
+void report_json_wait(struct json *json, const struct counters *c);
+void report_json_hold(struct json *json, const struct counters *c);
 void report_json_cond_facts(struct json *json, const struct cond_row *cond);
 int report_csv(const struct report *report, FILE *out);
 

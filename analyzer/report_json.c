@@ -10,19 +10,10 @@
  */
 #include "json.h"
 #include "report.h"
-#include "words.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void put_percentile(struct json *json, const char *key, const struct histogram *h, double p)
-{
-	if (h && histogram_count(h))
-		json_uint(json, key, histogram_percentile_ns(h, p));
-	else
-		json_null(json, key);
-}
 
 static void put_wait(struct json *json, const struct report *report, const struct counters *c)
 {
@@ -30,18 +21,9 @@ static void put_wait(struct json *json, const struct report *report, const struc
 	json_double(json, "wait_share", report_ratio(c->wait_ns, report->model->thread_ns));
 	json_uint(json, "wait_max_ns", c->wait_max_ns);
 	json_uint(json, "wait_avg_ns", report_avg_wait_ns(c));
-	put_percentile(json, "wait_p50_ns", c->wait, 0.5);
-	put_percentile(json, "wait_p90_ns", c->wait, 0.9);
-	put_percentile(json, "wait_p99_ns", c->wait, 0.99);
-}
-
-static void put_hold(struct json *json, const struct counters *c)
-{
-	json_uint(json, "hold_ns", c->hold_ns);
-	json_uint(json, "hold_max_ns", c->hold_max_ns);
-	put_percentile(json, "hold_p50_ns", c->hold, 0.5);
-	put_percentile(json, "hold_p90_ns", c->hold, 0.9);
-	put_percentile(json, "hold_p99_ns", c->hold, 0.99);
+	report_json_percentile(json, "wait_p50_ns", c->wait, 0.5);
+	report_json_percentile(json, "wait_p90_ns", c->wait, 0.9);
+	report_json_percentile(json, "wait_p99_ns", c->wait, 0.99);
 }
 
 static void put_counters(struct json *json, const struct report *report, const struct counters *c)
@@ -52,7 +34,7 @@ static void put_counters(struct json *json, const struct report *report, const s
 	json_double(json, "frequency_per_s",
 		    report_per_second(c->acquired, report->model->duration_ns));
 	put_wait(json, report, c);
-	put_hold(json, c);
+	report_json_hold(json, c);
 	json_uint(json, "try_failures", c->try_failures);
 	json_uint(json, "timeouts", c->timeouts);
 	json_uint(json, "relocks", c->relocks);
@@ -166,15 +148,6 @@ static void put_run(struct json *json, const struct model *model)
 
 /* ---- locks ---- */
 
-static void put_flags(struct json *json, uint32_t flags)
-{
-	json_array_begin(json, "flags");
-	for (size_t i = 0; words_lock_flags[i].word; i++)
-		if (flags & words_lock_flags[i].flag)
-			json_string(json, NULL, words_lock_flags[i].word);
-	json_array_end(json);
-}
-
 /* What every synchronisation object has, of whatever kind. */
 static void put_identity(struct json *json, const struct model *model, const struct lock *lock)
 {
@@ -186,17 +159,9 @@ static void put_identity(struct json *json, const struct model *model, const str
 	json_string(json, "name", lock->label);
 	json_string(json, "class", model->classes[lock->class].label);
 	json_string(json, "kind", report_kind_name((enum trace_kind)lock->record->kind));
-	put_flags(json, lock->record->flags);
+	report_json_flags(json, lock->record->flags);
 	json_string(json, "address", address);
 	json_uint(json, "generation", lock->record->generation);
-}
-
-static void put_if_known(struct json *json, const char *key, uint64_t value, bool is_known)
-{
-	if (is_known)
-		json_uint(json, key, value);
-	else
-		json_null(json, key);
 }
 
 static void put_thread_name(struct json *json, const char *key, const struct model *model,
@@ -211,8 +176,8 @@ static void put_waiting(struct json *json, const struct counters *c)
 	json_uint(json, "waits", c->acquired);
 	json_uint(json, "wait_ns", c->wait_ns);
 	json_uint(json, "wait_max_ns", c->wait_max_ns);
-	put_percentile(json, "wait_p50_ns", c->wait, 0.5);
-	put_percentile(json, "wait_p99_ns", c->wait, 0.99);
+	report_json_percentile(json, "wait_p50_ns", c->wait, 0.5);
+	report_json_percentile(json, "wait_p99_ns", c->wait, 0.99);
 	json_uint(json, "timeouts", c->timeouts);
 }
 
@@ -319,9 +284,11 @@ static int put_lock(struct json *json, const struct report *report, const struct
 	put_identity(json, report->model, lock);
 	put_counters(json, report, &lock->all);
 	json_uint(json, "threads", lock->nr_threads);
-	put_if_known(json, "owner_changes", lock->owner_changes, lock->owner_changes != UINT64_MAX);
-	put_if_known(json, "max_waiters", lock->max_waiters, lock->max_waiters != UINT32_MAX);
-	put_if_known(json, "unattributed_ns", lock->unattributed_ns, report->model->has_events);
+	json_uint_or_null(json, "owner_changes", lock->owner_changes,
+			  lock->owner_changes != UINT64_MAX);
+	json_uint_or_null(json, "max_waiters", lock->max_waiters, lock->max_waiters != UINT32_MAX);
+	json_uint_or_null(json, "unattributed_ns", lock->unattributed_ns,
+			  report->model->has_events);
 	json_uint(json, "folded_wait_ns", lock->folded_wait_ns);
 	if (row->read) {
 		put_counters_of(json, "read", report, &lock->read);

@@ -2,6 +2,7 @@
 /* What the report, the lock order and the page say in the same words of JSON. */
 #include "json.h"
 #include "report.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -49,6 +50,41 @@ void report_json_process_facts(struct json *json, const struct process *process)
 	json_uint(json, "duration_ns", process->duration_ns);
 	json_uint(json, "thread_ns", process->thread_ns);
 	json_string(json, "mode", report_mode(process));
+}
+
+void report_json_flags(struct json *json, uint32_t flags)
+{
+	json_array_begin(json, "flags");
+	for (size_t i = 0; words_lock_flags[i].word; i++)
+		if (flags & words_lock_flags[i].flag)
+			json_string(json, NULL, words_lock_flags[i].word);
+	json_array_end(json);
+}
+
+void report_json_percentile(struct json *json, const char *key, const struct histogram *h,
+			    double part)
+{
+	bool is_known = h && histogram_count(h);
+
+	json_uint_or_null(json, key, is_known ? histogram_percentile_ns(h, part) : 0, is_known);
+}
+
+void report_json_wait(struct json *json, const struct counters *c)
+{
+	json_uint(json, "wait_ns", c->wait_ns);
+	json_uint(json, "wait_max_ns", c->wait_max_ns);
+	report_json_percentile(json, "wait_p50_ns", c->wait, 0.5);
+	report_json_percentile(json, "wait_p90_ns", c->wait, 0.9);
+	report_json_percentile(json, "wait_p99_ns", c->wait, 0.99);
+}
+
+void report_json_hold(struct json *json, const struct counters *c)
+{
+	json_uint(json, "hold_ns", c->hold_ns);
+	json_uint(json, "hold_max_ns", c->hold_max_ns);
+	report_json_percentile(json, "hold_p50_ns", c->hold, 0.5);
+	report_json_percentile(json, "hold_p90_ns", c->hold, 0.9);
+	report_json_percentile(json, "hold_p99_ns", c->hold, 0.99);
 }
 
 void report_json_cond_facts(struct json *json, const struct cond_row *cond)

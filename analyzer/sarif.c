@@ -6,6 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+void sarif_begin(struct json *json, FILE *out)
+{
+	json_init(json, out, true);
+	json_object_begin(json, NULL);
+	json_string(json, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
+	json_string(json, "version", "2.1.0");
+	json_array_begin(json, "runs");
+	json_object_begin(json, NULL);
+	json_object_begin(json, "tool");
+	json_object_begin(json, "driver");
+	json_string(json, "name", "lockprof");
+	json_string(json, "version", LOCKPROF_VERSION);
+	json_array_begin(json, "rules");
+}
+
+void sarif_results(struct json *json)
+{
+	json_array_end(json);
+	json_object_end(json);
+	json_object_end(json);
+	json_string(json, "columnKind", "utf16CodeUnits");
+	json_array_begin(json, "results");
+}
+
+void sarif_end(struct json *json)
+{
+	json_array_end(json);
+	json_object_end(json);
+	json_array_end(json);
+	json_object_end(json);
+}
+
 void sarif_message(struct json *json, const char *key, const char *text)
 {
 	json_object_begin(json, key);

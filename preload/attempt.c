@@ -34,11 +34,15 @@ static uint32_t node_fetch(struct thread *t, const void *lock, uintptr_t site,
 	return node;
 }
 
+/* While recording is off there are no nodes: the caches do not know any under that parent. */
 static uint32_t node_lookup(struct thread *t, const void *lock, uintptr_t site,
 			    uint32_t kind_mode, uint32_t parent, bool with_stack)
 {
-	uint32_t node = node_cached(t, lock, site, kind_mode, parent);
+	uint32_t node;
 
+	if (unlikely(parent == TRACE_NODE_OFF))
+		return TRACE_NODE_OFF;
+	node = node_cached(t, lock, site, kind_mode, parent);
 	return node ? node : node_fetch(t, lock, site, kind_mode, parent, with_stack);
 }
 
@@ -67,7 +71,8 @@ bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t
 	if (!t)
 		return false;
 	parent = hold_parent(t);
-	a->node = node_cached(t, lock, site, kind_mode, parent);
+	a->node = parent == TRACE_NODE_OFF ? parent :
+					     node_cached(t, lock, site, kind_mode, parent);
 	if (a->node)
 		return true;
 	a->node = node_fetch(t, lock, site, kind_mode, parent, true);
@@ -85,7 +90,7 @@ static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner, bool 
 	slot->wait_owner = owner;
 	slot->wait_flags = bounded ? TRACE_WAIT_BOUNDED : 0;
 	barrier();
-	slot->wait_node = a->node;
+	slot->wait_node = a->node == TRACE_NODE_OFF ? 0 : a->node;
 }
 
 void attempt_blocked(struct attempt *a, uint32_t owner)
@@ -159,7 +164,8 @@ void attempt_acquired(struct attempt *a, uint32_t flags)
 		h->since = now;
 		h->wait = a->began ? now - a->began : 0;
 		h->node = h->path = a->node;
-		h->mode = a->kind_mode | flags | (a->began ? TRACE_HELD_CONTENDED : 0);
+		h->mode = a->kind_mode | flags | (a->began ? TRACE_HELD_CONTENDED : 0) |
+			  (a->node == TRACE_NODE_OFF ? TRACE_HELD_OFF : 0);
 		barrier();
 		h->lock = (uintptr_t)a->lock;
 		t->top = h + 1;
@@ -298,7 +304,7 @@ static void hold_remove(struct thread *t, struct trace_held *h)
 	for (; h + 1 < t->top; h++) {
 		*h = h[1];
 		h->path = node_lookup(t, (const void *)(uintptr_t)h->lock, h->site,
-				      h->mode & 0xffff, h[-1].path, false);
+				      h->mode & 0xffff, hold_below(h), false);
 	}
 	h->lock = 0;
 	t->top = h;
@@ -309,6 +315,8 @@ static void hold_event(struct thread *t, const struct trace_held *h, uint64_t no
 {
 	uint64_t value[4] = { now - h->since, flags, 0, stack };
 
+	if (h->mode & TRACE_HELD_OFF)
+		return;
 	if (h->mode & TRACE_HELD_CONTENDED) {
 		value[ACQ_FLAGS] |= TRACE_ACQ_WAITED;
 		value[ACQ_WAIT] = h->wait;
@@ -367,6 +375,15 @@ void note_event(struct thread *t, enum trace_event_type type, const void *lock, 
 	uint32_t node = node_lookup(t, lock, site, kind_mode, hold_parent(t), true);
 
 	ring_event(t, type, node, now, value);
+}
+
+void note_work(struct thread *t, uintptr_t site, uint64_t now, uint64_t units)
+{
+	uint32_t phase = hold_below(t->slot->held);
+	uint32_t node = node_lookup(t, NULL, site, TRACE_HOW_WORK, phase, true);
+
+	if (node != TRACE_NODE_UNKNOWN)
+		ring_event(t, TRACE_EV_WORK, node, now, &units);
 }
 
 void release_begin(struct release *r, const void *lock, enum trace_kind kind, uintptr_t site,

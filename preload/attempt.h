@@ -143,6 +143,9 @@ void hold_to_token(struct thread *t, struct trace_held *h);
 void note_born(const void *lock, enum trace_kind kind, uint32_t flags, uint32_t value);
 void note_dies(const void *lock, enum trace_kind kind);
 
+/* Records units of work, done at `site` in the phase of now whatever is held. */
+void note_work(struct thread *t, uintptr_t site, uint64_t now, uint64_t units);
+
 /* Records an event that is no acquisition (signal, post, wake, ...) about a lock, at `now`. */
 void note_event(struct thread *t, enum trace_event_type type, const void *lock, uintptr_t site,
 		uint32_t kind_mode, uint64_t now, const uint64_t *value);

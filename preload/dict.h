@@ -61,7 +61,8 @@ void lock_name(const struct trace_lock *lock, const char *name);
 
 /*
  * The node (parent, lock, site, mode); made at first sight, with the stack of thread t (NULL: no
- * stack). Never 0: TRACE_NODE_UNKNOWN when there is no room. `kind_mode` is kind << 8 | TRACE_HOW_* | TRACE_SHARED.
+ * stack). Never 0: TRACE_NODE_UNKNOWN when there is no room. `kind_mode` is
+ * kind << 8 | TRACE_HOW_* | TRACE_SHARED; kind 0: a node without lock.
  */
 uint32_t node_get(struct thread *t, uint32_t parent, const void *lock, uintptr_t site,
 		  uint32_t kind_mode);

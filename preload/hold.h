@@ -45,9 +45,16 @@ static inline bool hold_cached(const struct node_cache *c, const void *lock, uin
 		      c->tag == __atomic_load_n(lock_tag(lock), __ATOMIC_RELAXED));
 }
 
+/* The context that an acquisition at `h` would have. Under the first one lies slot->bottom, whose
+ * path is the phase's root and may change at any moment: see trace/phase.h. */
+static inline uint32_t hold_below(const struct trace_held *h)
+{
+	return __atomic_load_n(&h[-1].path, __ATOMIC_RELAXED);
+}
+
 static inline uint32_t hold_parent(const struct thread *t)
 {
-	return t->top[-1].path;	/* 0 when nothing is held: slot->bottom */
+	return hold_below(t->top);
 }
 
 /* Back to recording; not in a child that a signal handler forked meanwhile: it found zeros. */
@@ -78,7 +85,7 @@ static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t si
 		hold_unprepare(t);
 		return false;
 	}
-	parent = h[-1].path;
+	parent = hold_below(h);
 	c = hold_cache(t, lock, site, parent);
 	if (unlikely(!hold_cached(c, lock, site, kind_mode, parent) &&
 		     !node_recall(t, lock, site, kind_mode, parent))) {

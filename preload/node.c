@@ -77,7 +77,8 @@ static uint32_t node_try(struct thread *t, const struct node_key *key)
 uint32_t node_get(struct thread *t, uint32_t parent, const void *address, uintptr_t site,
 		  uint32_t kind_mode)
 {
-	struct trace_lock *lock = lock_get(address, (enum trace_kind)(kind_mode >> 8));
+	enum trace_kind kind = (enum trace_kind)(kind_mode >> 8);
+	struct trace_lock *lock = kind ? lock_get(address, kind) : NULL;
 	struct node_key key = {
 		.site = stack_code_address(site),
 		.parent = parent,
@@ -85,7 +86,7 @@ uint32_t node_get(struct thread *t, uint32_t parent, const void *address, uintpt
 		.mode = kind_mode & 0xff,
 	};
 
-	for (int tries = 0; lock && tries < 4; tries++) {
+	for (int tries = 0; (lock || !kind) && tries < 4; tries++) {
 		uint32_t node = node_try(t, &key);
 
 		if (node)

@@ -14,6 +14,7 @@ struct options options = {
 	.mode = TRACE_MODE_TRACE,
 	.stacks = true,
 	.futex = true,
+	.start = true,
 };
 
 void options_say(const char *what, const char *detail)
@@ -106,6 +107,11 @@ static bool set_futex(const char *value)
 	return parse_bool(value, &options.futex);
 }
 
+static bool set_start(const char *value)
+{
+	return parse_bool(value, &options.start);
+}
+
 static bool set_verbose(const char *value)
 {
 	return parse_bool(value, &options.verbose);
@@ -117,7 +123,7 @@ static const struct {
 } keys[] = {
 	{ "output", set_output }, { "mode", set_mode },	  { "max_size", set_max_size },
 	{ "stacks", set_stacks }, { "depth", set_depth }, { "futex", set_futex },
-	{ "verbose", set_verbose },
+	{ "start", set_start },	  { "verbose", set_verbose },
 };
 
 static void options_set(char *pair)

@@ -10,6 +10,8 @@
  *	stacks=yes|no	take stacks (default yes)
  *	depth=N		frames of a stack, at most (default 32)
  *	futex=yes|no	record waits made by syscall(SYS_futex) (default yes)
+ *	start=yes|no	record from the start; no: from lockprof_start() or `lockprof ctl PID start`
+ *			on (default yes)
  *	verbose=yes|no	say on stderr where the trace is, and why there is none (default no)
  *
  * An unknown key or value warns on stderr and never stops the host.
@@ -30,7 +32,7 @@ struct options {
 	uint64_t max_size;
 	uint32_t depth;
 	enum trace_mode mode;
-	bool stacks, futex, verbose;
+	bool stacks, futex, start, verbose;
 };
 
 extern struct options options;

@@ -19,6 +19,7 @@
 #include "file.h"
 #include "fork.h"
 #include "options.h"
+#include "phase.h"
 #include "process.h"
 #include "records.h"
 #include "sys.h"
@@ -107,9 +108,10 @@ static bool process_start(void)
 		return false;
 	}
 	header_fill(trace_header);
-	if (records_init() < 0 || threads_init() < 0 || dict_init() < 0)
+	if (records_init() < 0 || threads_init() < 0 || dict_init() < 0 || phase_init() < 0)
 		return false;
 	process_calibrate();	/* a rate, even for a program that is killed at once */
+	phase_start();
 	if (options.verbose)
 		options_say("recording to ", path);
 	return true;
@@ -122,6 +124,7 @@ bool process_ready(void)
 	if (seen == RECORDING && file_is_ours())
 		return true;
 	if (seen == RECORDING) {	/* a forked child: one thread */
+		phase_inherit(trace_header);
 		file_forget();
 		calibrating = 0;	/* by a thread that only the parent has */
 		process_begin_ticks = clock_ticks();

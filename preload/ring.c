@@ -11,6 +11,8 @@ void ring_event(struct thread *t, enum trace_event_type type, uint64_t arg, uint
 	unsigned char *p = t->ring + t->slot->head;
 	uint64_t delta = ring_delta(t, now);
 
+	if (unlikely(arg == TRACE_NODE_OFF))
+		return;
 	ring_commit(t, event_put(p, type, arg, delta, value), delta);
 }
 

@@ -94,7 +94,7 @@ static inline void ring_plain(struct thread *t, uint32_t node, uint64_t now, uin
 	ring_commit(t, p, delta);
 }
 
-/* Appends any other event. */
+/* Appends any other event; none about TRACE_NODE_OFF. */
 void ring_event(struct thread *t, enum trace_event_type type, uint64_t arg, uint64_t now,
 		const uint64_t *value);
 

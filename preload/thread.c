@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "../trace/phase.h"
 #include "attempt.h"
 #include "clock.h"
 #include "dict.h"
@@ -121,6 +122,18 @@ void thread_set_name(pthread_t handle, const char *name)
 		strncpy(record->name, name, sizeof(record->name) - 1);
 }
 
+void threads_each_slot(void (*each)(struct trace_slot *slot, uint64_t arg), uint64_t arg)
+{
+	uint32_t nr = __atomic_load_n(&tables->nr_slots, __ATOMIC_SEQ_CST);
+
+	for (uint32_t i = 1; i <= nr && i < MAX_SLOTS; i++) {
+		struct thread *t = __atomic_load_n(&tables->slots[i], __ATOMIC_SEQ_CST);
+
+		if (t)
+			each(t->slot, arg);
+	}
+}
+
 static struct thread *slot_take_free(void)
 {
 	uint64_t seen = __atomic_load_n(&tables->free, __ATOMIC_ACQUIRE), next;
@@ -149,7 +162,7 @@ static void slot_give_back(struct thread *t)
 
 static struct thread *slot_new(void)
 {
-	uint32_t number = __atomic_add_fetch(&tables->nr_slots, 1, __ATOMIC_RELAXED), block;
+	uint32_t number = __atomic_add_fetch(&tables->nr_slots, 1, __ATOMIC_SEQ_CST), block;
 	struct thread *t;
 
 	if (number >= MAX_SLOTS)
@@ -168,7 +181,7 @@ static struct thread *slot_new(void)
 	t->hard = RING_HARD;
 	t->slot->sequence = 1;
 	t->slot->base_ticks = t->slot->last_ticks = clock_ticks();
-	tables->slots[number] = t;
+	__atomic_store_n(&tables->slots[number], t, __ATOMIC_SEQ_CST);	/* before phase_join() */
 	return t;
 }
 
@@ -239,6 +252,7 @@ static struct thread *thread_register(const struct thread_origin *origin)
 	t->exit_rounds = t->untimed = 0;
 	t->top = t->slot->held;
 	t->limit = t->slot->held + TRACE_HELD_MAX;
+	phase_join(trace_header, t->slot);
 	memset(t->stacks, 0, sizeof(t->stacks));
 	thread_own_statistics(t);
 	thread_describe(t, origin, now);

@@ -101,6 +101,8 @@ uint32_t thread_id_of(pthread_t handle);
 /* Of a thread that may not have run yet, by its creator. */
 void thread_expect(pthread_t handle, uint32_t id);
 void thread_set_name(pthread_t handle, const char *name);
+/* All slots that there are, also those that no thread has now. */
+void threads_each_slot(void (*each)(struct trace_slot *slot, uint64_t arg), uint64_t arg);
 /* Makes a forked child, or a new process, ready. */
 int threads_init(void);
 int thread_key_init(void);

@@ -420,7 +420,7 @@ struct trace_phase {
 #define TRACE_PHASE_OFF		1u	/* nothing is recorded from here on */
 
 _Static_assert(sizeof(struct trace_block) == 64, "block head");
-_Static_assert(sizeof(struct trace_header) <= TRACE_BLOCK_SIZE, "header");
+_Static_assert(sizeof(struct trace_header) == 12880, "header");
 _Static_assert(sizeof(struct trace_held) == 48, "held");
 _Static_assert(sizeof(struct trace_slot) <= TRACE_STATE_SIZE, "slot");
 _Static_assert(sizeof(struct trace_thread) % 8 == 0, "thread");

@@ -67,6 +67,33 @@ static inline void phase_store(struct trace_slot *slot, uint64_t word)
 	__atomic_store_n(&slot->bottom.path, phase_bottom(word), __ATOMIC_SEQ_CST);
 }
 
+/*
+ * The name for a live look, eight bytes at a time: of two changes at once it may be a mixture. `name`
+ * is padded with zeros.
+ */
+static inline void phase_show(struct trace_header *header, const char name[TRACE_PHASE_NAME])
+{
+	uint64_t part;
+
+	for (unsigned int i = 0; i < TRACE_PHASE_NAME; i += sizeof(part)) {
+		__builtin_memcpy(&part, name + i, sizeof(part));
+		__atomic_store_n((uint64_t *)(void *)(header->phase_name + i), part,
+				 __ATOMIC_RELAXED);
+	}
+}
+
+static inline void phase_shown(const struct trace_header *header, char name[TRACE_PHASE_NAME])
+{
+	uint64_t part;
+
+	for (unsigned int i = 0; i < TRACE_PHASE_NAME; i += sizeof(part)) {
+		part = __atomic_load_n((const uint64_t *)(const void *)(header->phase_name + i),
+				       __ATOMIC_RELAXED);
+		__builtin_memcpy(name + i, &part, sizeof(part));
+	}
+	name[TRACE_PHASE_NAME - 1] = '\0';
+}
+
 /* A slot gets the phase of now. */
 static inline void phase_join(const struct trace_header *header, struct trace_slot *slot)
 {

@@ -70,22 +70,14 @@ static int put_result(struct json *json, const struct result *result)
 	return err;
 }
 
-static void put_tool(struct json *json)
+static void put_rules(struct json *json)
 {
-	json_object_begin(json, "tool");
-	json_object_begin(json, "driver");
-	json_string(json, "name", "lockprof");
-	json_string(json, "version", LOCKPROF_VERSION);
-	json_array_begin(json, "rules");
 	for (size_t i = 0; i < NR_TIERS; i++) {
 		json_object_begin(json, NULL);
 		json_string(json, "id", tier_words[i]);
 		sarif_message(json, "shortDescription", tier_claims[i]);
 		json_object_end(json);
 	}
-	json_array_end(json);
-	json_object_end(json);
-	json_object_end(json);
 }
 
 int check_sarif(const struct check *check, FILE *out)
@@ -93,21 +85,12 @@ int check_sarif(const struct check *check, FILE *out)
 	struct json json;
 	int err = 0;
 
-	json_init(&json, out, true);
-	json_object_begin(&json, NULL);
-	json_string(&json, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
-	json_string(&json, "version", "2.1.0");
-	json_array_begin(&json, "runs");
-	json_object_begin(&json, NULL);
-	put_tool(&json);
-	json_string(&json, "columnKind", "utf16CodeUnits");
-	json_array_begin(&json, "results");
+	sarif_begin(&json, out);
+	put_rules(&json);
+	sarif_results(&json);
 	for (size_t i = 0; i < check->nr_results && !err; i++)
 		if (check->results[i].verdict > JUDGED_PASS)
 			err = put_result(&json, &check->results[i]);
-	json_array_end(&json);
-	json_object_end(&json);
-	json_array_end(&json);
-	json_object_end(&json);
+	sarif_end(&json);
 	return err ? err : json_finish(&json);
 }

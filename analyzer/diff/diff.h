@@ -36,6 +36,7 @@ enum metric {
 	METRIC_ACQUISITIONS,
 	METRIC_WAIT_TOTAL,
 	METRIC_WAIT_SHARE, /* of the threads' time */
+	METRIC_WAIT_USUAL, /* the same, no wait counted as more than the 90th percentile */
 	METRIC_CONTENTION, /* contended / acquisitions */
 	METRIC_WAIT_P99,
 	METRIC_WAIT_MAX,

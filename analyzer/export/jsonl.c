@@ -25,31 +25,12 @@ static int end(struct json *json)
 	return json_finish(json);
 }
 
-static void put_percentiles(struct json *json, const char *const keys[3], const struct histogram *h)
-{
-	static const double parts[] = { 0.5, 0.9, 0.99 };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (histogram_count(h))
-			json_uint(json, keys[i], histogram_percentile_ns(h, parts[i]));
-		else
-			json_null(json, keys[i]);
-	}
-}
-
 static void put_counters(struct json *json, const struct counters *c)
 {
-	static const char *const wait_keys[] = { "wait_p50_ns", "wait_p90_ns", "wait_p99_ns" };
-	static const char *const hold_keys[] = { "hold_p50_ns", "hold_p90_ns", "hold_p99_ns" };
-
 	json_uint(json, "acquisitions", c->acquired);
 	json_uint(json, "contended", c->contended);
-	json_uint(json, "wait_ns", c->wait_ns);
-	json_uint(json, "wait_max_ns", c->wait_max_ns);
-	put_percentiles(json, wait_keys, c->wait);
-	json_uint(json, "hold_ns", c->hold_ns);
-	json_uint(json, "hold_max_ns", c->hold_max_ns);
-	put_percentiles(json, hold_keys, c->hold);
+	report_json_wait(json, c);
+	report_json_hold(json, c);
 	json_uint(json, "try_failures", c->try_failures);
 	json_uint(json, "timeouts", c->timeouts);
 }

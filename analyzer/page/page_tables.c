@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../words.h"
-
 /* ---- counters ---- */
 
 static void put_histogram(struct json *json, const char *key, const struct histogram *h)
@@ -30,33 +28,15 @@ static void put_histogram(struct json *json, const char *key, const struct histo
 	json_array_end(json);
 }
 
-static void put_percentiles(struct json *json, const struct histogram *h, const char *const keys[3])
+void page_put_counters(struct json *json, const char *key, const struct counters *c,
+		       bool histograms)
 {
-	static const double parts[] = { 0.5, 0.9, 0.99 };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (histogram_count(h))
-			json_uint(json, keys[i], histogram_percentile_ns(h, parts[i]));
-		else
-			json_null(json, keys[i]);
-	}
-}
-
-void page_put_counters(struct json *json, const char *key, const struct counters *c, bool histograms)
-{
-	static const char *const wait_keys[] = { "wait_p50_ns", "wait_p90_ns", "wait_p99_ns" };
-	static const char *const hold_keys[] = { "hold_p50_ns", "hold_p90_ns", "hold_p99_ns" };
-
 	json_object_begin(json, key);
 	json_uint(json, "acquired", c->acquired);
 	json_uint(json, "contended", c->contended);
-	json_uint(json, "wait_ns", c->wait_ns);
-	json_uint(json, "wait_max_ns", c->wait_max_ns);
-	put_percentiles(json, c->wait, wait_keys);
+	report_json_wait(json, c);
 	json_uint(json, "held", c->held);
-	json_uint(json, "hold_ns", c->hold_ns);
-	json_uint(json, "hold_max_ns", c->hold_max_ns);
-	put_percentiles(json, c->hold, hold_keys);
+	report_json_hold(json, c);
 	json_uint(json, "try_failures", c->try_failures);
 	json_uint(json, "timeouts", c->timeouts);
 	json_uint(json, "relocks", c->relocks);
@@ -67,20 +47,12 @@ void page_put_counters(struct json *json, const char *key, const struct counters
 	json_object_end(json);
 }
 
-static void put_if_known(struct json *json, const char *key, uint64_t value, bool is_known)
-{
-	if (is_known)
-		json_uint(json, key, value);
-	else
-		json_null(json, key);
-}
-
 static void put_facts(struct json *json, uint32_t nr_threads, uint64_t owner_changes,
 		      uint32_t max_waiters)
 {
 	json_uint(json, "threads", nr_threads);
-	put_if_known(json, "owner_changes", owner_changes, owner_changes != UINT64_MAX);
-	put_if_known(json, "max_waiters", max_waiters, max_waiters != UINT32_MAX);
+	json_uint_or_null(json, "owner_changes", owner_changes, owner_changes != UINT64_MAX);
+	json_uint_or_null(json, "max_waiters", max_waiters, max_waiters != UINT32_MAX);
 }
 
 /* ---- which locks and classes have entries ---- */
@@ -140,7 +112,8 @@ static int choose_classes(struct page_run *run)
 
 void page_put_lock_ref(const struct page_run *run, uint32_t lock)
 {
-	put_if_known(run->json, "lock", run->lock_entry[lock], run->lock_entry[lock] != UINT32_MAX);
+	json_uint_or_null(run->json, "lock", run->lock_entry[lock],
+			  run->lock_entry[lock] != UINT32_MAX);
 	json_uint(run->json, "class", run->class_entry[run->model->locks[lock].class]);
 }
 
@@ -190,15 +163,6 @@ static int put_classes(const struct page_run *run)
 	return 0;
 }
 
-static void put_flags(struct json *json, uint32_t flags)
-{
-	json_array_begin(json, "flags");
-	for (size_t i = 0; words_lock_flags[i].word; i++)
-		if (flags & words_lock_flags[i].flag)
-			json_string(json, NULL, words_lock_flags[i].word);
-	json_array_end(json);
-}
-
 static void put_lock(const struct page_run *run, const struct lock *lock, bool histograms)
 {
 	struct json *json = run->json;
@@ -210,7 +174,7 @@ static void put_lock(const struct page_run *run, const struct lock *lock, bool h
 	json_uint(json, "class", run->class_entry[lock->class]);
 	json_string(json, "kind", report_kind_name((enum trace_kind)lock->record->kind));
 	json_bool(json, "contends", report_lock_contends(lock));
-	put_flags(json, lock->record->flags);
+	report_json_flags(json, lock->record->flags);
 	json_uint(json, "process", lock->process->number);
 	json_string(json, "address", address);
 	json_uint(json, "generation", lock->record->generation);
@@ -314,8 +278,8 @@ static void put_barriers(const struct page_run *run)
 		put_waiting(run, barrier->lock, &barrier->all);
 		json_uint(json, "rounds", barrier->rounds);
 		json_uint(json, "late_ns", barrier->late_ns);
-		put_if_known(json, "last_thread", barrier->last_thread,
-			     barrier->last_thread != UINT32_MAX);
+		json_uint_or_null(json, "last_thread", barrier->last_thread,
+				  barrier->last_thread != UINT32_MAX);
 		json_uint(json, "last_times", barrier->last_times);
 		json_object_end(json);
 	}
@@ -332,7 +296,7 @@ static void put_one_apart(const struct page_run *run, uint32_t lock, const struc
 	json_string(json, "kind",
 		    report_kind_name((enum trace_kind)run->model->locks[lock].record->kind));
 	json_uint(json, "wakes", wakes);
-	put_if_known(json, "woken", woken ? *woken : 0, woken != NULL);
+	json_uint_or_null(json, "woken", woken ? *woken : 0, woken != NULL);
 	json_object_end(json);
 }
 
@@ -367,7 +331,7 @@ static void put_joins(const struct page_run *run)
 
 		json_object_begin(json, NULL);
 		json_uint(json, "waiter", join->waiter);
-		put_if_known(json, "target", join->target, join->target != UINT32_MAX);
+		json_uint_or_null(json, "target", join->target, join->target != UINT32_MAX);
 		json_uint(json, "stack",
 			  places_stack(run->places, run->model->threads[join->waiter].process,
 				       join->stack, 0));

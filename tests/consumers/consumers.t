@@ -9,12 +9,12 @@ It is no part of `make check`: it needs Go, a browser and 200 MB from Debian and
 little that tests/t/export.t does not, which holds every number against the report. What this adds
 is that the tools agree about the formats. Each part is skipped where its tool is missing.
 
-Of Perfetto's own tools neither Debian nor npm has any: protoc reads the file by the messages that
-stand in perfetto.proto, and export.t checks nesting, order and flows. JSON lines go through jq,
-CSV has no other reader than export.t's.
+Perfetto's trace_processor answers SQL about its export; protoc reads it by the messages that stand
+in perfetto.proto. JSON lines go through jq, CSV has no other reader than export.t's.
 """
 import base64
 import glob
+import gzip
 import html
 import json
 import os
@@ -23,10 +23,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, HERE)
 import exported  # noqa: E402
+import tap  # noqa: E402
+import trace_processor as perfetto_sql  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
 MODULES = os.path.join(HERE, "node_modules")
@@ -38,30 +42,12 @@ class Skip(Exception):
     pass
 
 
-class Tests:
-    def __init__(self, folder):
-        self.folder = folder
-        self.count = self.failed = 0
-
-    def check(self, name, good, detail=""):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            print("#   " + str(detail)[-3000:].replace("\n", "\n#   "), file=sys.stderr)
-
-    def same(self, name, wanted, got):
-        self.check(name, wanted == got, f"wanted: {wanted}\ngot:    {got}")
-
+class Tests(tap.Tests):
     def part(self, part):
         try:
             part(self)
         except Skip as why:
-            self.count += 1
-            print(f"ok {self.count} # SKIP {part.__name__}: {why}", flush=True)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
+            self.skip(part.__name__, why)
 
     def run(self, *command, **more):
         run = subprocess.run(command, cwd=self.folder, capture_output=True, timeout=300, check=False,
@@ -78,10 +64,13 @@ class Tests:
         self.lockprof("export", "-o", name, *more, form, trace)
         return self.path(name)
 
-    def record(self, name, *command):
+    def record_all(self, output, *command):
         env = dict(os.environ, LD_PRELOAD=os.path.join(BUILD, "liblockprof.so"),
-                   LOCKPROF_OPTIONS=f"output={self.path(name)}")
+                   LOCKPROF_OPTIONS=f"output={self.path(output)}")
         subprocess.run(command, env=env, stdout=subprocess.DEVNULL, timeout=60, check=True)
+
+    def record(self, name, *command):
+        self.record_all(name, *command)
         return json.loads(self.lockprof("report", "--json", name))
 
 
@@ -225,6 +214,104 @@ def perfetto(tests):
         tests.same(f"perfetto: {what}", wanted, text.count(pattern))
 
 
+PERFETTO_QUERIES = {
+    "complaints": "SELECT name, value FROM stats WHERE value AND severity IN ('error', 'data_loss')",
+    "threads": "SELECT tid, thread.name, pid, process.name FROM thread JOIN process USING (upid)"
+               " WHERE tid",
+    "slices": "SELECT slice.id, category, slice.name, tid, ts, dur FROM slice"
+              " JOIN thread_track t ON t.id = track_id JOIN thread USING (utid)",
+    "notes": "SELECT slice.id, substr(key, 7), string_value FROM slice JOIN args USING (arg_set_id)"
+             " WHERE key GLOB 'debug.*'",
+    "flows": "SELECT slice_out, slice_in FROM flow",
+    "counters": "SELECT name, upid, ts, cast(value AS INT) FROM counter"
+                " JOIN process_counter_track t ON t.id = track_id",
+    "astray": "SELECT count(*) FROM slice s JOIN slice p ON p.id = s.parent_id"
+              " WHERE s.ts < p.ts OR s.ts + s.dur > p.ts + p.dur",
+    "waiting": "SELECT ifnull(sum(ns), 0) FROM (SELECT cast(value AS INT) *"
+               " (lead(ts, 1, ts) OVER (PARTITION BY track_id ORDER BY ts) - ts) ns FROM counter)",
+}
+
+
+def perfetto_slice(trace, number):
+    """As PERFETTO_QUERIES tells it, with its notes."""
+    found = trace.slices[number]
+    return (found.category, found.name, trace.thread_of(found)["tid"], found.begin,
+            found.end - found.begin, tuple(sorted(found.notes.items())))
+
+
+def perfetto_facts(tests, name, traces, slack=1):
+    """What trace_processor says of the export against the bytes and against the report.
+
+    slack: begins and ends are rounded to ns, so a length may be this much off the report's."""
+    tests.lockprof("export", "-o", "a.perfetto", "perfetto", *traces)
+    with open(tests.path("a.perfetto"), "rb") as file:
+        data = file.read()
+    trace, report = exported.Perfetto(data), json.loads(tests.lockprof("report", "--json", *traces))
+    said = dict(zip(PERFETTO_QUERIES, perfetto_sql.ask(data, list(PERFETTO_QUERIES.values()))))
+    tests.same(f"trace_processor: no complaint about {name}", ([], [(0,)]),
+               (said["complaints"], said["astray"]))
+    tests.same("trace_processor: threads and processes", sorted(
+        (t["tid"], t["name"], p["pid"], os.path.basename(p["exe"])[:15]) for t in report["threads"]
+        for p in [report.get("processes", [report["process"]])[t["process"]]]),
+        sorted((tid, thread, pid, process[:15]) for tid, thread, pid, process in said["threads"]))
+    notes = {}
+    for number, key, value in said["notes"]:
+        notes.setdefault(number, []).append((key, value))
+    slices = {number: (*row, tuple(sorted(notes.get(number, ())))) for number, *row in said["slices"]}
+    ours = {id(s): perfetto_slice(trace, i) for i, s in enumerate(trace.slices)}
+    tests.check("trace_processor: slices and their notes",
+                Counter(slices.values()) == Counter(ours.values()) and len(slices) > 0,
+                list((Counter(slices.values()) - Counter(ours.values())).items())[:3])
+    tests.same("trace_processor: flows", sorted((ours[id(a)], ours[id(b)]) for a, b in trace.flows),
+               sorted((slices[a], slices[b]) for a, b in said["flows"]))
+    tests.same("trace_processor: counters",
+               sorted((trace.tracks[track]["name"], ns, value)
+                      for track, values in trace.counters.items() for ns, value in values),
+               sorted((counter, ns, value) for counter, _, ns, value in said["counters"]))
+    perfetto_totals(tests, report, slices.values(), said["waiting"][0][0], slack)
+    return trace
+
+
+def near(wanted, got, slack):
+    """Sums by lock: as many, and as long but for that slack an interval."""
+    return wanted.keys() == got.keys() and all(
+        nr == got[lock][0] and abs(ns - got[lock][1]) <= nr * slack for lock, (nr, ns) in wanted.items())
+
+
+def perfetto_totals(tests, report, slices, waiting, slack):
+    """By lock: waits and holds, how many and how long. Of no length, they are 1 ns there."""
+    waits, holds = {}, {}
+    for category, name, _, _, ns, _ in slices:
+        if category.startswith("wait") or category == "hold":
+            lock = re.sub("^(waits for|gives up waiting for|still waits for) ", "", name)
+            count, total = (holds if category == "hold" else waits).get(lock, (0, 0))
+            (holds if category == "hold" else waits)[lock] = count + 1, total + (ns if ns > 1 else 0)
+    for what, got, wanted in (
+            ("waits", waits, {lock["name"]: (lock["contended"] + lock["timeouts"], lock["wait_ns"])
+                              for lock in report["locks"] if lock["wait_ns"]}),
+            ("holds", holds, {lock["name"]: (lock["acquisitions"], lock["hold_ns"])
+                              for lock in report["locks"] if lock["acquisitions"]}),
+            ("the counters' area", {"": (sum(nr for nr, _ in waits.values()), waiting)},
+             {"": (sum(nr for nr, _ in waits.values()), report["run"]["wait_ns"])})):
+        tests.check(f"trace_processor: {what}", near(wanted, got, slack), f"{wanted}\n{got}")
+
+
+def trace_processor(tests):
+    tool("node")
+    if not os.path.isdir(perfetto_sql.FILES):
+        raise Skip("it is not installed")
+    trace = perfetto_facts(tests, "nested locks", ["a.trace"])
+    tests.check("there are flows and counters", trace.flows and trace.counters)
+    with gzip.open(os.path.join(HERE, "..", "golden", "small.trace.gz")) as packed:
+        with open(tests.path("small.trace"), "wb") as file:
+            file.write(packed.read())
+    perfetto_facts(tests, "names with control characters", ["small.trace"], slack=0)
+    tests.record_all("shared.%p.trace", os.path.join(BUILD, "samples", "shared_mutex"))
+    shared = [os.path.basename(p) for p in sorted(glob.glob(tests.path("shared.*.trace")))]
+    tests.same("two processes", 2, len(shared))
+    perfetto_facts(tests, "two processes", shared)
+
+
 def openmetrics(tests):
     """Prometheus reads OpenMetrics with times only, so each line gets one; then it tells them."""
     tool("promtool")
@@ -307,10 +394,9 @@ def main():
         tests.a = tests.record("a.trace", sample)
         tests.b = tests.record("b.trace", sample)
         tests.record("order.trace", os.path.join(BUILD, "samples", "lock_order"))
-        for part in (pprof, perfetto, speedscope, openmetrics, sqlite, jq, dot, sarif):
+        for part in (pprof, perfetto, trace_processor, speedscope, openmetrics, sqlite, jq, dot, sarif):
             tests.part(part)
-        print(f"1..{tests.count}")
-        return tests.failed > 0
+        return tests.end()
 
 
 sys.exit(main())

@@ -124,6 +124,7 @@ static struct location {
 	uint32_t execution;
 	bool is_dirty; /* stored to plainly since: the newest value stands in memory */
 	int dirty_by, nr;
+	int in_sequence; /* index of the latest sequentially consistent store, 0: none */
 	int seen[MODEL_THREADS];	 /* index of the store that each thread met last */
 	uint32_t seen_at[MODEL_THREADS]; /* and when */
 	struct store {
@@ -158,6 +159,7 @@ static struct store *append(struct location *l, uint64_t value, int thread)
 		l->nr--;
 		for (int t = 0; t < MODEL_THREADS; t++)
 			l->seen[t] -= l->seen[t] > 0;
+		l->in_sequence -= l->in_sequence > 0;
 	}
 	l->store[l->nr] = (struct store){ .value = value,
 					  .thread = thread,
@@ -198,10 +200,13 @@ static bool releases(int order)
 	return order >= RELEASE;
 }
 
-/* The oldest store that a load of this thread may still return. */
-static int oldest(const struct location *l, int self)
+/*
+ * The oldest store that a load of this thread may still return. Sequentially consistent accesses
+ * happen in the order in which they are run, so such a load sees the latest such store at least.
+ */
+static int oldest(const struct location *l, int self, int order)
 {
-	int i = l->nr - 1, least = 0;
+	int i = l->nr - 1, least = order == SEQ_CST ? l->in_sequence : 0;
 
 	for (int t = 0; t < MODEL_THREADS; t++)
 		if ((t == self || l->seen_at[t] <= now[self][t]) && l->seen[t] > least)
@@ -242,8 +247,8 @@ uint64_t memory_load(uintptr_t address, size_t size, int order, const void *pc)
 	note_access(address, size, false, true, pc);
 	l = location(address, size);
 	i = l->nr - 1;
-	if (model_may_be_stale() && oldest(l, self) < i) {
-		int back = model_choose(i - oldest(l, self) + 1);
+	if (model_may_be_stale() && oldest(l, self, order) < i) {
+		int back = model_choose(i - oldest(l, self, order) + 1);
 
 		if (back)
 			model_was_stale();
@@ -299,6 +304,8 @@ uint64_t memory_change(uintptr_t address, size_t size, int order, const void *pc
 		}
 		s = append(l, result_of(op, old, operand), self);
 		memcpy(s->released, releases(order) ? now[self] : fence[self], sizeof(clocks));
+		if (order == SEQ_CST)
+			l->in_sequence = l->nr - 1;
 		join(s->released, before);
 		meet(l, l->nr - 1, self, RELAXED);
 		now[self][self]++;
@@ -325,6 +332,8 @@ bool memory_swap(uintptr_t address, size_t size, void *expected, uint64_t wanted
 			memcpy(before, l->store[l->nr - 1].released, sizeof(before));
 			meet(l, l->nr - 1, self, good);
 			s = append(l, wanted, self);
+			if (good == SEQ_CST)
+				l->in_sequence = l->nr - 1;
 			memcpy(s->released, releases(good) ? now[self] : fence[self],
 			       sizeof(clocks));
 			join(s->released, before);

@@ -475,6 +475,8 @@ static const struct scenario scenarios[] = {
 	{ "calibrations", 3, 1, 3, calibration_thread, NULL, NULL, calibration_look, 0 },
 	{ "handles", 2, 1, 3, handles_thread, NULL, NULL, NULL, 0 },
 	{ "stacks", 2, 0, 3, stacks_thread, NULL, NULL, NULL, 0 },
+	{ "phases", 2, 1, 3, phases_thread, NULL, NULL, phases_look, 0 },
+	{ "phases of one name", 2, 1, 2, phases_names_thread, NULL, NULL, phases_look, 0 },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

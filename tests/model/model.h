@@ -89,4 +89,10 @@ void whole_check(void);
 /* Completed calls of a thread that the file tells of: events and statistics of acquisitions. */
 uint64_t whole_acquisitions(void);
 
+/* ---- model_phases.c ---- */
+
+void phases_thread(int self);
+void phases_names_thread(int self);
+void phases_look(bool end);
+
 #endif

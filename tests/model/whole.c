@@ -13,7 +13,7 @@
 
 enum { IDS = 64, SLOTS = 16, SEQUENCES = 64 };
 
-static bool is_there[TRACE_REC_HIST + 1][IDS];
+static bool is_there[TRACE_REC_PHASE + 1][IDS];
 static bool is_flushed[SLOTS][SEQUENCES]; /* by slot and sequence */
 static bool is_final;			  /* second pass: references are looked at */
 static uint64_t acquisitions;
@@ -30,7 +30,7 @@ static bool exists(enum trace_record_type type, uint64_t id)
 
 static void check_lock(const struct trace_lock *lock)
 {
-	model_assert(lock->address && lock->kind >= 1 && lock->kind <= 8, "a lock is complete");
+	model_assert(lock->address && lock->kind >= 1 && lock->kind < TRACE_KIND_MAX, "a lock is complete");
 	if (lock->flags & TRACE_LOCK_INITIALISED)
 		model_assert(lock->value == 7, "a lock has what its init call said");
 }
@@ -39,6 +39,10 @@ static void check_node(const struct trace_node *node)
 {
 	if (node->record.id == TRACE_NODE_UNKNOWN)
 		return;
+	if (node->mode == TRACE_HOW_PHASE) {
+		model_assert(!node->lock && !node->site && !node->parent, "a root is one");
+		return;
+	}
 	model_assert(node->lock && node->site && node->mode, "a node is complete");
 	model_assert(exists(TRACE_REC_LOCK, node->lock), "a node's lock is there");
 	model_assert(!node->parent || exists(TRACE_REC_NODE, node->parent),
@@ -98,7 +102,7 @@ static void check_records(const unsigned char *block)
 			continue;
 		}
 		model_assert(size >= 8 && size % 8 == 0 && at + size <= TRACE_BLOCK_SIZE &&
-				     type <= TRACE_REC_HIST,
+				     type <= TRACE_REC_PHASE,
 			     "records have sizes and types");
 		if (type == TRACE_REC_DEAD)
 			continue;

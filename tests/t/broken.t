@@ -17,6 +17,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import tap  # noqa: E402
+
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
 BLOCK = 65536
 HEADER, SLOT, EVENTS, RECORDS = 1, 2, 3, 4
@@ -37,11 +40,7 @@ def block_of(kind):
     raise ValueError(kind)
 
 
-class Tests:
-    def __init__(self, folder):
-        self.folder = folder
-        self.count = self.failed = 0
-
+class Tests(tap.Tests):
     def run(self, data, *arguments, tool="lockprof"):
         path = os.path.join(self.folder, "x.trace")
         with open(path, "wb") as file:
@@ -49,13 +48,6 @@ class Tests:
         run = subprocess.run([os.path.join(BUILD, tool), *arguments, "x.trace"], cwd=self.folder,
                              capture_output=True, timeout=60, check=False)
         return run.returncode, run.stdout.decode(), run.stderr.decode()
-
-    def check(self, name, good, detail=""):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
-        if not good:
-            print("#   " + str(detail).replace("\n", "\n#   "), file=sys.stderr)
 
     def refused(self, name, data, words):
         for command in ("info", "dump", "report", "order"):
@@ -82,7 +74,7 @@ def refusals(tests):
     tests.refused("a file of zeros", bytes(3 * BLOCK), "not a lockprof trace")
     tests.refused("a cut header", GOOD[:5000], "ends inside its header")
     tests.refused("a newer version", patched(VERSION, struct.pack("<HH", 7, 5)),
-                  "format version 7 needs a reader of version 5 or newer, this one is 2")
+                  "format version 7 needs a reader of version 5 or newer, this one is 3")
     tests.refused("unknown features", patched(FEATURES, b"\x10"), "features 0x10")
     tests.refused("the other byte order", patched(ENDIAN, b"\x01\x02\x03\x04"), "byte order")
     tests.refused("a damaged magic", patched(MAGIC, b"X"), "not a lockprof trace")
@@ -247,5 +239,4 @@ with tempfile.TemporaryDirectory() as directory:
     special(suite)
     memory(suite)
     cut_meanwhile(suite)
-    print(f"1..{suite.count}")
-sys.exit(1 if suite.failed else 0)
+    sys.exit(suite.end())

@@ -23,6 +23,7 @@ from collections import Counter
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import exported  # noqa: E402
+import tap  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
 TOOL = os.path.join(BUILD, "lockprof")
@@ -37,24 +38,7 @@ HOSTILE = {b"cache \x1b[31mlock\n": b"a;b\"\\ \xff\n,'=\t;1 2", b"worker-1": b"w
            b"/usr/bin/generated": b"/usr/bin/ge\";\xff\\\n %"}
 
 
-class Tests:
-    def __init__(self, folder):
-        self.folder = folder
-        self.count = self.failed = 0
-
-    def check(self, name, good, detail=""):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            print("#   " + str(detail)[-3000:].replace("\n", "\n#   "), file=sys.stderr)
-
-    def same(self, name, wanted, got):
-        self.check(name, wanted == got, f"wanted: {wanted}\ngot:    {got}")
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Tests(tap.Tests):
     def run(self, *arguments, tool=TOOL, **more):
         return subprocess.run([tool, *arguments], cwd=self.folder, capture_output=True, timeout=60,
                               check=False, **more)
@@ -382,8 +366,7 @@ def devices(tests):
     tests.write("small.trace", golden("small"))
     null, full = device(tests, "null", 3), device(tests, "full", 7)
     if not null or not full:
-        tests.count += 1
-        print(f"ok {tests.count} # SKIP no device can be made here")
+        tests.skip("full devices", "none can be made here")
         return
     for form in FORMATS:
         run = tests.run("export", "-o", full, form, "small.trace")
@@ -498,8 +481,7 @@ def main():
         for part in parts:
             if not names or part.__name__ in names:
                 part(tests)
-        print(f"1..{tests.count}")
-        return tests.failed > 0
+        return tests.end()
 
 
 sys.exit(main())

@@ -18,6 +18,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import tap  # noqa: E402
+
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
 TOOL = os.path.join(BUILD, "asan", "lockprof")
 if not os.path.exists(TOOL):
@@ -60,21 +63,7 @@ int main(int argc, char **argv)
 """
 
 
-class Tests:
-    def __init__(self, folder):
-        self.folder = folder
-        self.count = self.failed = 0
-
-    def check(self, name, good, detail=""):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
-        if not good:
-            print("#   " + str(detail)[-3000:].replace("\n", "\n#   "), file=sys.stderr)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Tests(tap.Tests):
     def tool(self, *arguments):
         return subprocess.run([TOOL, *arguments], cwd=self.folder, capture_output=True, timeout=60,
                               check=False)
@@ -173,7 +162,7 @@ def debug_file(tests):
     library = tests.path(f"{EVIL}/{EVIL}.so")
     debug = tests.path("f.debug")
     if not shutil.which("objcopy"):
-        tests.check("a pipe instead of a debug file # SKIP needs objcopy", True)
+        tests.skip("a pipe instead of a debug file", "needs objcopy")
         return
     shutil.copy(tests.path("kept.so"), library)
     shutil.copy(tests.path("kept.so"), debug)
@@ -223,7 +212,7 @@ def sticky(tests):
     os.chmod(tests.folder, 0o755)
     if os.getuid() != 0 or not plant(SELF, lambda: (open(SHIM, "rb").close(),
                                                     os.listdir(tests.folder))):
-        tests.check("sticky folders # SKIP needs root, and folders that others may enter", True)
+        tests.skip("sticky folders", "needs root, and folders that others may enter")
         return
     folder = tests.path("sticky")
     os.mkdir(folder)
@@ -272,8 +261,7 @@ def main():
             modules(tests)
             debug_file(tests)
         sticky(tests)
-        print(f"1..{tests.count}")
-    sys.exit(1 if tests.failed else 0)
+        return tests.end()
 
 
-main()
+sys.exit(main())

@@ -59,8 +59,10 @@ static inline struct run_lock *fixture_lock(struct run *run, const char *name, d
 	lock->value[METRIC_ACQUISITIONS] = taken;
 	lock->value[METRIC_WAIT_TOTAL] = wait_ns;
 	lock->value[METRIC_WAIT_SHARE] = wait_ns / run->thread_ns;
+	lock->value[METRIC_WAIT_USUAL] = lock->value[METRIC_WAIT_SHARE];
 	run->total.value[METRIC_WAIT_TOTAL] += wait_ns;
 	run->total.value[METRIC_WAIT_SHARE] += wait_ns / run->thread_ns;
+	run->total.value[METRIC_WAIT_USUAL] += wait_ns / run->thread_ns;
 	run->total.value[METRIC_ACQUISITIONS] += taken;
 	return lock;
 }

@@ -194,6 +194,60 @@ static void test_measured(void **state)
 	runs_fini(&runs);
 }
 
+/* Waits of 1 us, and of two locks; a few of each a thousand times as long. */
+static void write_waits(const char *path, unsigned int outliers)
+{
+	struct tracegen *g = tracegen_new();
+	uint32_t slot = tracegen_slot(g, tracegen_thread(g, "worker", 0));
+	static const char *const names[] = { "cache", "queue" };
+
+	for (unsigned int k = 0; k < 2; k++) {
+		uint32_t lock = tracegen_lock(g, TRACE_KIND_MUTEX, 0x601040 + 0x40 * k);
+		uint32_t node = tracegen_node(g, 0, lock, 0x401136, TRACE_HOW_LOCK);
+
+		tracegen_name(g, TRACE_NAME_CLASS, lock, names[k]);
+		for (unsigned int i = 0; i < 50; i++)
+			tracegen_acquire(g, slot, node, 2000000 * (1 + i + 50 * k), 200,
+					 i < outliers ? 1000000 : 1000);
+	}
+	tracegen_end(g, 300000000, 0);
+	assert_int_equal(tracegen_write(g, path), 0);
+	tracegen_free(g);
+}
+
+/* Up to a tenth of the waits can be of any length, and count as one of the others. */
+static void test_usual_waits(void **state)
+{
+	static const unsigned int outliers[] = { 0, 4, 20 };
+	double usual[3], share[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char path[] = "/tmp/lockprof-diff-XXXXXX";
+		struct runs runs = { 0 };
+		const struct run_lock *total;
+		int fd = mkstemp(path);
+
+		assert_true(fd >= 0);
+		close(fd);
+		write_waits(path, outliers[i]);
+		assert_int_equal(runs_add(&runs, path), 0);
+		assert_int_equal(runs_measure(&runs, NULL), 0);
+		total = &runs.runs[0].total;
+		usual[i] = total->value[METRIC_WAIT_USUAL] * runs.runs[0].thread_ns;
+		share[i] = total->value[METRIC_WAIT_SHARE] * runs.runs[0].thread_ns;
+		assert_true(fabs(run_find_lock(&runs.runs[0], "generated/mutex/queue")
+						 ->value[METRIC_WAIT_USUAL] *
+					 runs.runs[0].thread_ns -
+				 usual[i] / 2) < 1);
+		runs_fini(&runs);
+		remove(path);
+	}
+	assert_true(fabs(share[0] - 100e3) < 1 && fabs(usual[0] - 100e3) < 6.25e3);
+	assert_true(share[1] > 8e6 && fabs(usual[1] - 100e3) < 6.25e3);
+	assert_true(share[2] > 40e6 && fabs(usual[2] - share[2]) < 0.0625 * share[2]);
+}
+
 static void test_operands(void **state)
 {
 	char root[] = "/tmp/lockprof-diff-XXXXXX";
@@ -229,9 +283,10 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matching),   cmocka_unit_test(test_places),
-		cmocka_unit_test(test_comparable), cmocka_unit_test(test_measured),
-		cmocka_unit_test(test_operands),   cmocka_unit_test(test_words),
+		cmocka_unit_test(test_matching),    cmocka_unit_test(test_places),
+		cmocka_unit_test(test_comparable),  cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_usual_waits), cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);
