@@ -232,7 +232,7 @@ static void test_usual_waits(void **state)
 		close(fd);
 		write_waits(path, outliers[i]);
 		assert_int_equal(runs_add(&runs, path), 0);
-		assert_int_equal(runs_measure(&runs, NULL), 0);
+		assert_int_equal(runs_measure(&runs, NULL, NULL), 0);
 		total = &runs.runs[0].total;
 		usual[i] = total->value[METRIC_WAIT_USUAL] * runs.runs[0].thread_ns;
 		share[i] = total->value[METRIC_WAIT_SHARE] * runs.runs[0].thread_ns;
