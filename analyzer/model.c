@@ -309,6 +309,11 @@ static struct store *store_of(struct model *model)
 	return (struct store *)(void *)model;
 }
 
+void model_share(struct model *model, struct symbols *files)
+{
+	store_of(model)->files = files;
+}
+
 /* The rows point to their process, so they follow when the processes move. */
 static struct process *add_process(struct model *model)
 {
@@ -370,6 +375,7 @@ static int init_process(struct process *process, struct symbols *others)
 int model_add(struct model *model, struct reader *reader, void (*progress)(double part))
 {
 	struct process *process = add_process(model);
+	struct symbols *files = store_of(model)->files;
 	struct pass pass;
 	int err;
 
@@ -378,7 +384,7 @@ int model_add(struct model *model, struct reader *reader, void (*progress)(doubl
 		return -ENOMEM;
 	}
 	process->reader = reader;
-	err = init_process(process, process->number ? model->processes[0].symbols : NULL);
+	err = init_process(process, process->number ? model->processes[0].symbols : files);
 	if (err)
 		return err;
 	err = pass_init(&pass, store_of(model), reader);

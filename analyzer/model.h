@@ -237,6 +237,12 @@ struct model {
 struct model *model_new(void);
 /* From here on only that phase counts; before the first model_add(). 0 or -ENOMEM. */
 int model_only_phase(struct model *model, const char *name);
+/*
+ * Before the first model_add: what one model reads of programs and their debug information the
+ * others that got the same FILES, a symbols_new(NULL), have too. It must live until the last
+ * model_add. NULL: shared with nobody.
+ */
+void model_share(struct model *model, struct symbols *files);
 /* Takes the reader over. Progress (0..1) is told to `progress` when not NULL. 0 or -errno. */
 int model_add(struct model *model, struct reader *reader, void (*progress)(double part));
 /* After the last model_add: names, classes, totals, order. 0 or -errno. */

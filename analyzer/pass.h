@@ -34,6 +34,7 @@ struct store {
 	void **owned; /* records that stand in for missing ones */
 	size_t nr_owned;
 	char *only_phase; /* that counts; NULL: all do */
+	struct symbols *files; /* the caller's; NULL: shared with nobody */
 };
 
 struct pass_node {
