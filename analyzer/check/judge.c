@@ -253,8 +253,8 @@ static int judge_units(struct check *check, const struct lock_change *lock,
 	most = most_of(c->more, lock->key, metric);
 	result = check_add(check, TIER_EXACT,
 			   least_of(c->more, lock->key, metric) > base ? JUDGED_FAIL
-			   : most > base ? JUDGED_WARN
-					 : JUDGED_PASS,
+			   : most > base			       ? JUDGED_WARN
+								       : JUDGED_PASS,
 			   lock->label, metrics[metric].name);
 	if (!result)
 		return -ENOMEM;

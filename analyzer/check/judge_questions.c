@@ -36,8 +36,10 @@
 
 /* What is asked of a lock that the budget does not name, the most telling first. */
 static const enum metric by_default[] = {
-	METRIC_HOLD_P50, METRIC_ACQUISITIONS_PER_UNIT, METRIC_DEMAND,	  METRIC_DEMAND_PER_UNIT,
-	METRIC_HOLD_P90, METRIC_WAIT_USUAL,	       METRIC_WAIT_SHARE,
+	METRIC_HOLD_P50,   METRIC_ACQUISITIONS_PER_UNIT,
+	METRIC_DEMAND,	   METRIC_DEMAND_PER_UNIT,
+	METRIC_HOLD_P90,   METRIC_WAIT_USUAL,
+	METRIC_WAIT_SHARE,
 };
 
 bool question_is_contention(enum metric metric)

@@ -25,7 +25,7 @@
 
 #define MOST_SPREADS 3
 #define LEAST_COUNT  0.01 /* acquisitions more per unit of work */
-#define ERRORS	     8 /* 3 * sqrt(2) * 1.2533 * 1.4826: MADs by the root of the runs */
+#define ERRORS	     8	  /* 3 * sqrt(2) * 1.2533 * 1.4826: MADs by the root of the runs */
 
 /* ---- how much it grew ---- */
 

@@ -158,7 +158,8 @@ static void put_counts(double count, double base, FILE *out)
 
 static void put_units(const struct result *result, double most, FILE *out)
 {
-	const struct place_change *place = judge_culprit(result->lock, METRIC_ACQUISITIONS_PER_UNIT);
+	const struct place_change *place =
+		judge_culprit(result->lock, METRIC_ACQUISITIONS_PER_UNIT);
 	double base = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].base;
 	double more = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].more;
 	char text[OUTPUT_NUMBER];

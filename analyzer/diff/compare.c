@@ -5,8 +5,8 @@
  * A run that lacks a lock took it 0 times and waited 0 ns for it, but says nothing on how long it
  * is held: such values are left out, and the lock then has fewer of them than there are runs.
  *
- * Values per unit of work have a meaning only in runs that tell of work done. They are compared where all
- * runs of both sides do.
+ * Values per unit of work have a meaning only in runs that tell of work done. They are compared
+ * where all runs of both sides do.
  *
  * Waiting depends on who runs beside whom. So it is only comparable where both sides had the same
  * processors and about as many threads alive at a time, and nothing was lost; otherwise
@@ -42,8 +42,7 @@ static size_t values_of(const struct runs *runs, const char *key, enum metric me
 	for (size_t i = 0; i < runs->nr; i++) {
 		const struct run_lock *lock =
 			key ? run_find_lock(&runs->runs[i], key) : &runs->runs[i].total;
-		double value =
-			lock ? lock->value[metric] : missing_value(&runs->runs[i], metric);
+		double value = lock ? lock->value[metric] : missing_value(&runs->runs[i], metric);
 
 		if (!isnan(value))
 			values[nr++] = value;

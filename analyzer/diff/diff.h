@@ -121,8 +121,8 @@ struct run {
 	uint32_t nr_cpus;
 	double duration_ns, thread_ns;
 	double work_units; /* that the program told of; 0: none */
-	bool has_losses; /* of what counts and times are made */
-	bool is_partial; /* a trace could not be read in whole */
+	bool has_losses;   /* of what counts and times are made */
+	bool is_partial;   /* a trace could not be read in whole */
 };
 
 struct runs {

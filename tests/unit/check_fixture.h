@@ -46,7 +46,8 @@ static inline void teardown(struct fixture *f)
 	runs_fini(&f->more);
 }
 
-static inline const struct result *find(const struct fixture *f, const char *subject, const char *rule)
+static inline const struct result *find(const struct fixture *f, const char *subject,
+					const char *rule)
 {
 	for (size_t i = 0; i < f->check.nr_results; i++)
 		if (strcmp(f->check.results[i].subject, subject) == 0 &&
@@ -55,7 +56,8 @@ static inline const struct result *find(const struct fixture *f, const char *sub
 	return NULL;
 }
 
-static inline const struct result *get(const struct fixture *f, const char *subject, const char *rule)
+static inline const struct result *get(const struct fixture *f, const char *subject,
+				       const char *rule)
 {
 	const struct result *result = find(f, subject, rule);
 
@@ -64,7 +66,8 @@ static inline const struct result *get(const struct fixture *f, const char *subj
 	return result;
 }
 
-static inline char *written(const struct fixture *f, int (*write)(const struct check *check, FILE *out))
+static inline char *written(const struct fixture *f,
+			    int (*write)(const struct check *check, FILE *out))
 {
 	char *text = NULL;
 	size_t size;

@@ -86,7 +86,8 @@ static void test_some_runs(void **state)
 	fill(&f, 1000, 1001);
 	set(&f.more.runs[2], 1000, 1000);
 	assert_int_equal(units_of(&f)->verdict, JUDGED_WARN);
-	assert_non_null(strstr(units_of(&f)->text, "in some of the new runs, but not in all, 1.001"));
+	assert_non_null(
+		strstr(units_of(&f)->text, "in some of the new runs, but not in all, 1.001"));
 	teardown(&f);
 }
 
@@ -116,7 +117,8 @@ static void test_varying(void **state)
 	teardown(&f);
 }
 
-/* 100 acquisitions at the start and one a unit: with twice the work that is less per unit, not more. */
+/* 100 acquisitions at the start and one a unit: with twice the work that is less per unit, not
+ * more. */
 static void test_other_work(void **state)
 {
 	struct fixture f;
