@@ -97,6 +97,7 @@ static void main_and_late(struct tracegen *g)
 	tracegen_event(g, MAIN, TRACE_EV_JOIN, LATE, 19000, (const uint64_t[]){ 900, 0, 0 });
 
 	tracegen_acquire(g, LATE, TABLE_READ, 7500, 1000, 0);
+	tracegen_acquire(g, LATE, TABLE_READ, 9505, 10, 0);
 	tracegen_acquire(g, LATE, ROW_0_LOCK, 10000, 2000, 0);
 	tracegen_acquire(g, LATE, ROW_1_LOCK, 11000, 2000, 0);
 	tracegen_event(g, LATE, TRACE_EV_EXIT, LATE, 18500, (const uint64_t[]){ 0 });
@@ -130,8 +131,8 @@ static void reader(struct tracegen *g)
 {
 	tracegen_event(g, READER, TRACE_EV_WAIT_BEGIN, CACHE_TIMED, 1500,
 		       (const uint64_t[]){ 0, 0 });
-	tracegen_event(g, READER, TRACE_EV_WAIT_END, CACHE_TIMED, 2500,
-		       (const uint64_t[]){ 1000, ETIMEDOUT });
+	tracegen_event(g, READER, TRACE_EV_WAIT_END, CACHE_TIMED, 3000,
+		       (const uint64_t[]){ 1500, ETIMEDOUT });
 	tracegen_acquire(g, READER, TABLE_READ, 7000, 2000, 0);
 	wait_and_take(g, READER, TABLE_READ, 9100, 9520, 80);
 	tracegen_event(g, READER, TRACE_EV_COND_WAIT, CONDITION_WAIT, 15000,
