@@ -12,9 +12,11 @@
  */
 #include "pass.h"
 
-static void signal_event(struct track *track, const struct pass_event *event)
+static void signal_event(struct track *track, const struct pass_event *event, bool ignored)
 {
 	track->last_signal = event->ticks;
+	if (ignored)
+		return;
 	track->broadcasts += event->b != 0;
 	track->unheard += event->a == 0;
 }
@@ -75,11 +77,14 @@ void apart_event(struct pass *pass, const struct pass_event *event)
 {
 	uint32_t lock = pass->nodes[event->node].lock;
 	struct track *track = pass_track(pass, lock);
+	bool ignored = pass->nodes[event->node].ignored;
 
 	if (!track)
 		return;
 	if (event->type == TRACE_EV_SIGNAL)
-		signal_event(track, event);
+		signal_event(track, event, ignored);
+	else if (ignored)
+		return;
 	else if (event->type == TRACE_EV_COND_WAIT)
 		cond_return(track, event);
 	else

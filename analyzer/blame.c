@@ -44,8 +44,11 @@ static void charge_to(struct pass *pass, uint32_t lock, const struct wait *wait,
 		      const struct hold *hold, uint64_t ticks)
 {
 	uint32_t key[TALLY_KEY] = { lock, hold->thread, hold->node, hold->stack, wait->thread };
-	struct tally_row *row = tally_get(&pass->blames, key);
+	struct tally_row *row;
 
+	if (wait->ignored)
+		return;
+	row = tally_get(&pass->blames, key);
 	if (!row) {
 		pass->failed = true;
 		return;
@@ -179,9 +182,9 @@ static void add_hold(struct pass *pass, uint32_t lock, const struct hold *hold)
 	holds[track->nr_holds - 1] = *hold;
 }
 
-static void count_owner(struct track *track, uint32_t thread)
+static void count_owner(struct track *track, uint32_t thread, bool ignored)
 {
-	track->owner_changes += track->has_owner && track->owner != thread;
+	track->owner_changes += !ignored && track->has_owner && track->owner != thread;
 	track->has_owner = true;
 	track->owner = thread;
 }
@@ -194,6 +197,8 @@ static void start_wait(struct pass *pass, struct track *track, const struct wait
 	struct wait_start *starts;
 	uint32_t others = (uint32_t)track->nr_waits; /* it is one of them by now */
 
+	if (wait->ignored)
+		return;
 	if (others == 1 && !track->max_waiters)
 		track->max_waiters = 1;
 	if (others <= track->max_waiters)
@@ -249,16 +254,24 @@ static bool take_wait(struct pass *pass, uint32_t thread, uint64_t end, struct w
 	return true;
 }
 
+static void set_node(const struct pass *pass, struct wait *wait, uint32_t node)
+{
+	wait->node = pass->nodes[node].same;
+	wait->shared = pass->nodes[node].mode & TRACE_SHARED;
+	wait->ignored = pass->nodes[node].ignored;
+}
+
 static void begin_wait(struct pass *pass, uint32_t lock, const struct pass_event *event)
 {
 	struct track *track = pass->tracks[lock];
 	struct pass_thread *t = &pass->threads[event->thread];
-	struct wait wait = {
-		.begin = event->ticks, .number = ++pass->nr_waits, .thread = event->thread,
-		.node = event->node, .stack = event->stack,
-		.shared = pass->nodes[event->node].mode & TRACE_SHARED,
-	}, lost, *waits;
+	struct wait wait = { .begin = event->ticks,
+			     .number = ++pass->nr_waits,
+			     .thread = event->thread,
+			     .stack = event->stack };
+	struct wait lost, *waits;
 
+	set_node(pass, &wait, event->node);
 	take_wait(pass, event->thread, event->ticks, &lost);
 	waits = pass_push(pass, track->waits, &track->nr_waits, &track->cap_waits, sizeof(*waits));
 	if (!waits)
@@ -273,9 +286,12 @@ static void begin_wait(struct pass *pass, uint32_t lock, const struct pass_event
 static void count_wait(struct pass *pass, uint32_t lock, const struct wait *wait)
 {
 	uint32_t key[TALLY_KEY] = { lock, wait->stack, wait->node, wait->thread };
-	struct tally_row *row = tally_get(&pass->wait_stacks, key);
+	struct tally_row *row;
 	uint64_t ticks = wait->end - wait->begin;
 
+	if (wait->ignored)
+		return;
+	row = tally_get(&pass->wait_stacks, key);
 	if (!row) {
 		pass->failed = true;
 		return;
@@ -297,11 +313,10 @@ static struct wait end_wait(struct pass *pass, uint32_t lock, const struct pass_
 		wait = (struct wait){ .number = ++pass->nr_waits, .thread = event->thread };
 		if (event->type == TRACE_EV_WAIT_END)
 			wait.stack = event->stack;
-		if (!pass->tracks[lock]->max_waiters)
+		if (!pass->tracks[lock]->max_waiters && !pass->nodes[event->node].ignored)
 			pass->tracks[lock]->max_waiters = 1;
 	}
-	wait.node = event->node;
-	wait.shared = pass->nodes[event->node].mode & TRACE_SHARED;
+	set_node(pass, &wait, event->node);
 	wait.end = end;
 	wait.begin = end > waited ? end - waited : 0;
 	count_wait(pass, lock, &wait);
@@ -340,7 +355,7 @@ static void acquire(struct pass *pass, uint32_t lock, const struct pass_event *e
 		.begin = event->ticks > event->a ? event->ticks - event->a : 0,
 		.end = event->ticks,
 		.thread = event->thread,
-		.node = event->node,
+		.node = pass->nodes[event->node].same,
 		.stack = event->stack,
 		.shared = pass->nodes[event->node].mode & TRACE_SHARED,
 	};
@@ -352,7 +367,7 @@ static void acquire(struct pass *pass, uint32_t lock, const struct pass_event *e
 		wait = end_wait(pass, lock, event, event->b, hold.begin);
 		charge(pass, lock, &wait, track->nr_holds, wait.begin, wait.end);
 	}
-	count_owner(track, event->thread);
+	count_owner(track, event->thread, pass->nodes[event->node].ignored);
 	if (event->flags & TRACE_ACQ_NO_HOLD)
 		return;
 	add_hold(pass, lock, &hold);

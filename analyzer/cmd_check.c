@@ -136,11 +136,13 @@ static int run_check(const struct arguments *arguments, char **operands,
 	struct runs base = { 0 }, more = { 0 };
 	int failed, status = 1;
 	int err = collect(&base, &more, arguments, operands, &failed);
+	struct symbols *files = symbols_new(NULL); /* without it each run reads them anew */
 
 	if (!err)
-		err = runs_measure(&base, suppressions);
+		err = runs_measure(&base, files, suppressions);
 	if (!err)
-		err = runs_measure(&more, suppressions);
+		err = runs_measure(&more, files, suppressions);
+	symbols_free(files);
 	if (!err)
 		status = judge(&base, &more, budget, arguments);
 	runs_fini(&base);

@@ -38,14 +38,16 @@ static int run(const struct arguments *arguments, const char *base_operand,
 {
 	struct runs base = { 0 }, more = { 0 };
 	struct comparison comparison = { 0 };
+	struct symbols *files = symbols_new(NULL); /* without it each run reads them anew */
 	int err = runs_add(&base, base_operand);
 
 	if (!err)
 		err = runs_add(&more, more_operand);
 	if (!err)
-		err = runs_measure(&base, NULL);
+		err = runs_measure(&base, files, NULL);
 	if (!err)
-		err = runs_measure(&more, NULL);
+		err = runs_measure(&more, files, NULL);
+	symbols_free(files);
 	if (!err) {
 		err = compare_runs(&comparison, &base, &more);
 		if (!err)

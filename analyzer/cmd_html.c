@@ -56,7 +56,8 @@ static int open_page(const char *path)
 
 /* ---- the models ---- */
 
-static struct model *read_model(const char *const *paths, size_t nr, int *err)
+static struct model *read_model(struct symbols *files, const char *const *paths, size_t nr,
+				int *err)
 {
 	struct model *model = model_new();
 
@@ -65,6 +66,7 @@ static struct model *read_model(const char *const *paths, size_t nr, int *err)
 		*err = -ENOMEM;
 		return NULL;
 	}
+	model_share(model, files);
 	*err = traces_add(model, paths, nr);
 	if (model->nr_processes && model_finish(model) == 0)
 		return model;
@@ -135,14 +137,17 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 static int run(const struct arguments *arguments, const char *const *paths, size_t nr_paths,
 	       char **path)
 {
+	struct symbols *files = symbols_new(NULL); /* without it each model reads them anew */
 	struct model *models[2] = { NULL, NULL };
 	size_t nr = 0;
 	int base_err = 0, err = 0, page_err = -ENODATA;
 
 	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 	if (arguments->base.nr)
-		models[nr++] = read_model(arguments->base.items, arguments->base.nr, &base_err);
-	models[nr++] = read_model(paths, nr_paths, &err);
+		models[nr++] =
+			read_model(files, arguments->base.items, arguments->base.nr, &base_err);
+	models[nr++] = read_model(files, paths, nr_paths, &err);
+	symbols_free(files);
 	if (*path && models[0] && models[nr - 1])
 		page_err = write_page(models, nr, arguments, *path);
 	for (size_t i = 0; i < nr; i++)

@@ -75,6 +75,16 @@ static uint32_t stat_node(const struct collect *c, const struct trace_stat *stat
 	return stat->node < c->pass->nr_nodes && stat->node ? stat->node : c->pass->unknown_node;
 }
 
+static struct pass_node *stat_place(const struct collect *c, const struct trace_stat *stat)
+{
+	return &c->pass->nodes[c->pass->nodes[stat_node(c, stat)].same];
+}
+
+static bool is_work(const struct pass_node *node)
+{
+	return (node->mode & TRACE_HOW_MASK) == TRACE_HOW_WORK;
+}
+
 static uint32_t stat_thread(const struct collect *c, const struct trace_stat *stat)
 {
 	return stat->thread < c->pass->nr_threads ? stat->thread : 0;
@@ -85,11 +95,13 @@ static void mark_used(struct collect *c)
 	struct pass *pass = c->pass;
 
 	for (size_t i = 0; i < c->nr_stats; i++) {
-		struct pass_node *node = &pass->nodes[stat_node(c, c->stats[i])];
+		struct pass_node *node = stat_place(c, c->stats[i]);
 
+		pass->threads[stat_thread(c, c->stats[i])].used = true;
+		if (is_work(node) || pass->nodes[stat_node(c, c->stats[i])].ignored)
+			continue;
 		node->used = true;
 		pass->lock_facts[node->lock] |= PASS_USED | (i < c->nr_own ? 0 : PASS_FOLDED);
-		pass->threads[stat_thread(c, c->stats[i])].used = true;
 	}
 }
 
@@ -134,7 +146,6 @@ static int add_thread(struct collect *c, uint32_t id)
 	thread->begin_ns = reader_time_ns(pass->reader, record->begin_ticks);
 	thread->lifetime_ns =
 		end > record->begin_ticks ? pass_ns(pass, end - record->begin_ticks) : 0;
-	process->thread_ns += thread->lifetime_ns;
 	return 0;
 }
 
@@ -190,6 +201,8 @@ static int add_threads_and_locks(struct collect *c)
 
 	mark_used(c);
 	err = add_threads(c);
+	if (!err)
+		err = phases_times(c->pass);
 	return err ? err : add_locks(c);
 }
 
@@ -367,7 +380,7 @@ static int count_visit(struct collect *c, const struct trace_stat *stat)
 		return -ENOMEM;
 	*visit = (struct visit){
 		.process = c->pass->process,
-		.node = stat_node(c, stat),
+		.node = c->pass->nodes[stat_node(c, stat)].same,
 		.thread = c->thread_row[stat_thread(c, stat)],
 		.times = stat->acquired,
 		.failures = stat->try_failures + stat->timeouts + stat->wait_failures,
@@ -376,10 +389,11 @@ static int count_visit(struct collect *c, const struct trace_stat *stat)
 	return 0;
 }
 
-static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_own)
+static int count_lock_stat(struct collect *c, const struct trace_stat *stat, bool is_own)
 {
 	struct pass *pass = c->pass;
-	const struct pass_node *node = &pass->nodes[stat_node(c, stat)];
+	const struct pass_node *node = stat_place(c, stat);
+	uint32_t phase = pass->nodes[stat_node(c, stat)].phase;
 	uint32_t thread = c->thread_row[stat_thread(c, stat)];
 	uint32_t lock = c->lock_row[node->lock];
 	struct counters counters;
@@ -397,6 +411,8 @@ static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_
 		err = count_thread(&c->model->threads[thread], pass_kind(pass, node->lock),
 				   &counters);
 	if (!err)
+		err = phases_count(pass, phase, lock, &counters);
+	if (!err)
 		err = count_waiter(c->model, lock, thread, counters.wait_ns);
 	if (!err)
 		err = count_visit(c, stat);
@@ -410,6 +426,19 @@ static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_
 	c->wait_ticks[node->lock] += stat->wait_ticks;
 	counters_fini(&counters);
 	return err;
+}
+
+static int count_stat(struct collect *c, const struct trace_stat *stat, bool is_own)
+{
+	const struct pass_node *node = &c->pass->nodes[stat_node(c, stat)];
+
+	if (node->ignored)
+		return 0;
+	if (!is_work(node))
+		return count_lock_stat(c, stat, is_own);
+	c->model->work_units += stat->acquired;
+	c->model->phases[node->phase].work_units += stat->acquired;
+	return 0;
 }
 
 static int count_stats(struct collect *c)

@@ -50,6 +50,7 @@ static bool has_owner(const struct pass *pass, uint32_t lock, const struct lock 
 	case TRACE_KIND_MUTEX:
 	case TRACE_KIND_RWLOCK:
 	case TRACE_KIND_SPIN:
+	case TRACE_KIND_CUSTOM:
 		return true;
 	case TRACE_KIND_SEM:
 		return !(row->record->flags & TRACE_LOCK_COUNTING) && row->record->value <= 1 &&

@@ -29,6 +29,17 @@ static void chunk_bad(struct cursor *cursor)
 	cursor->at = cursor->end;
 }
 
+static void same_nodes(const struct reader_stream *stream, struct trace_event *event)
+{
+	bool of_node = event->type < TRACE_EV_CREATE || event->type == TRACE_EV_WORK;
+	uint64_t *mutex = &event->value[2];
+
+	if (of_node && event->arg <= stream->max_node)
+		event->arg = stream->same_node[event->arg];
+	if (event->type == TRACE_EV_COND_WAIT && *mutex <= stream->max_node)
+		*mutex = stream->same_node[*mutex];
+}
+
 bool cursor_next(struct cursor *cursor)
 {
 	const unsigned char *next;
@@ -46,6 +57,8 @@ bool cursor_next(struct cursor *cursor)
 	}
 	cursor->at = next;
 	cursor->event = event;
+	if (cursor->stream->same_node && !cursor->raw)
+		same_nodes(cursor->stream, &cursor->event);
 	if (cursor->event.type == TRACE_EV_THREAD)
 		cursor->thread = (uint32_t)cursor->event.arg;
 	return true;

@@ -42,39 +42,45 @@ static uint32_t find_lock(const struct pass *pass, uint64_t address)
 	return 0;
 }
 
-static uint32_t find_node(const struct pass *pass, uint32_t parent, uint32_t lock, uint64_t address,
-			  uint32_t mode)
+/* Nodes of different phases have the same parent. */
+static uint32_t find_node(const struct pass *pass, const struct pass_node *parent, uint32_t lock,
+			  uint64_t address, uint32_t mode)
 {
 	const struct trace_node *node;
 
 	for (uint32_t id = 1; id < pass->unknown_node; id++) {
 		node = reader_node(pass->reader, id);
-		if (node && node->lock == lock && node->parent == parent && node->site == address &&
-		    node->mode == mode)
+		if (node && node->lock == lock && node->parent == parent->same &&
+		    node->site == address && node->mode == mode &&
+		    pass->nodes[id].phase == parent->phase)
 			return id;
 	}
 	return 0;
 }
 
 /* The node of a held lock that was not looked up, or whose node is not in the trace. */
-static uint32_t held_node(struct pass *pass, const struct trace_held *held, uint32_t parent)
+static uint32_t held_node(struct pass *pass, const struct trace_held *held,
+			  const struct pass_node *parent)
 {
 	uint64_t address = reader_code_address(pass->reader, held->site);
 	uint32_t mode = held->mode & (TRACE_HOW_MASK | TRACE_SHARED);
-	uint32_t lock = find_lock(pass, held->lock), node = 0;
+	uint32_t lock = find_lock(pass, held->lock), phase = parent->phase, node = 0;
 
 	if (lock)
 		node = find_node(pass, parent, lock, address, mode);
 	else
 		lock = pass_new_lock(pass, held->lock, held->mode >> 8 & 0xff);
 	if (!node && lock)
-		node = pass_new_node(pass, lock, address, mode);
+		node = pass_new_node(pass, lock, address, mode, phase);
 	return node ? node : pass->unknown_node;
 }
 
 static void end_holds(struct pass *pass, uint32_t thread, const struct trace_slot *slot)
 {
-	uint32_t parent = 0;
+	uint32_t root = slot->bottom.path;
+	struct pass_node parent = {
+		.phase = pass->phase_row[reader_phase_of(pass->reader, root)],
+	};
 
 	for (unsigned int i = 0; i < TRACE_HELD_MAX && slot->held[i].lock; i++) {
 		const struct trace_held *held = &slot->held[i];
@@ -82,8 +88,9 @@ static void end_holds(struct pass *pass, uint32_t thread, const struct trace_slo
 		struct trace_event e = { .type = TRACE_EV_ACQUISITION, .ticks = pass->end_ticks };
 
 		if (node == pass->unknown_node || !reader_node(pass->reader, node))
-			node = held_node(pass, held, parent);
-		e.arg = parent = node;
+			node = held_node(pass, held, &parent);
+		e.arg = node;
+		parent = pass->nodes[node];
 		e.value[ACQ_HOLD] = e.ticks > held->since ? e.ticks - held->since : 0;
 		e.value[ACQ_FLAGS] = TRACE_ACQ_LEFT;
 		if (held->mode & TRACE_HELD_CONTENDED) {

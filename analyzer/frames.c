@@ -153,8 +153,11 @@ static const char *const glue_modules[] = { "liblockprof", "libstdc++.so", "libc
 
 static bool matches(const char *name, const char *pattern)
 {
-	size_t length = strlen(pattern);
+	size_t length;
 
+	if (*name != *pattern) /* which is so for most of the table */
+		return false;
+	length = strlen(pattern);
 	if (pattern[length - 1] == '$')
 		return strlen(name) == length - 1 && !strncmp(name, pattern, length - 1);
 	return !strncmp(name, pattern, length);

@@ -106,7 +106,7 @@ static void set_node(const struct sweep *sweep, struct interval *i, uint64_t id)
 
 	if (!record)
 		return;
-	i->node = (uint32_t)id;
+	i->node = reader_same_node(sweep->process->reader, (uint32_t)id);
 	i->is_shared = record->mode & TRACE_SHARED;
 	if (record->lock < sweep->nr_locks)
 		i->lock = sweep->lock_of[record->lock];

@@ -123,13 +123,17 @@ static void take_join(struct pass *pass, const struct stream *s, const struct tr
 {
 	uint32_t target = e->arg < pass->nr_threads ? (uint32_t)e->arg : 0;
 	uint32_t key[TALLY_KEY] = { s->thread, target, (uint32_t)e->value[2] };
-	struct tally_row *row = tally_get(&pass->joins, key);
+	uint64_t begin = e->ticks > e->value[0] ? e->ticks - e->value[0] : 0;
+	struct tally_row *row;
 
+	if (target)
+		pass->threads[target].used = true;
+	if (phases_ignored_at(pass, begin))
+		return;
+	row = tally_get(&pass->joins, key);
 	pass->failed |= !row;
 	if (!row)
 		return;
-	if (target)
-		pass->threads[target].used = true;
 	row->count++;
 	row->ticks += e->value[0];
 }
@@ -137,8 +141,11 @@ static void take_join(struct pass *pass, const struct stream *s, const struct tr
 static void take_woken(struct pass *pass, uint32_t node, uint64_t woken)
 {
 	uint32_t key[TALLY_KEY] = { pass->nodes[node].lock };
-	struct tally_row *row = tally_get(&pass->woken, key);
+	struct tally_row *row;
 
+	if (pass->nodes[node].ignored)
+		return;
+	row = tally_get(&pass->woken, key);
 	pass->failed |= !row;
 	if (row)
 		row->ticks += woken;
@@ -169,7 +176,7 @@ static void queue_event(struct pass *pass, struct stream *s, const struct trace_
 
 static void take_event(struct pass *pass, struct stream *s, struct trace_event *e)
 {
-	if (e->type < TRACE_EV_CREATE)
+	if (e->type < TRACE_EV_CREATE || e->type == TRACE_EV_WORK)
 		e->arg = pass_node_id(pass, e->arg);
 	switch (e->type) {
 	case TRACE_EV_PLAIN:
@@ -193,6 +200,10 @@ static void take_event(struct pass *pass, struct stream *s, struct trace_event *
 		break;
 	case TRACE_EV_THREAD:
 		set_thread(pass, s, e->arg);
+		break;
+	case TRACE_EV_WORK:
+		if ((pass->nodes[e->arg].mode & TRACE_HOW_MASK) != TRACE_HOW_WORK)
+			return; /* of a node that the trace lacks */
 		break;
 	case TRACE_EV_EXIT:
 		fold_fini(&pass->threads[s->thread].fold);

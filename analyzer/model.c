@@ -162,13 +162,20 @@ uint32_t pass_new_lock(struct pass *pass, uint64_t address, uint32_t kind)
 	return pass->nr_locks++;
 }
 
-uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint32_t mode)
+uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint32_t mode,
+		       uint32_t phase)
 {
 	if (!append(pass, &pass->nodes, pass->nr_nodes, sizeof(*pass->nodes)) ||
 	    !append(pass, &pass->ordered, pass->nr_nodes, 1))
 		return 0;
-	pass->nodes[pass->nr_nodes] =
-		(struct pass_node){ .address = address, .lock = lock, .mode = mode };
+	pass->nodes[pass->nr_nodes] = (struct pass_node){
+		.address = address,
+		.lock = lock,
+		.mode = mode,
+		.same = pass->nr_nodes,
+		.phase = phase,
+		.ignored = phases_ignored(pass, phase),
+	};
 	return pass->nr_nodes++;
 }
 
@@ -234,7 +241,7 @@ static int pass_init(struct pass *pass, struct store *store, struct reader *read
 	for (uint32_t id = 1; id < pass->nr_locks; id++)
 		pass->locks[id] = reader_lock(reader, id);
 	init_nodes(pass);
-	return 0;
+	return phases_init(pass);
 }
 
 static void pass_fini(struct pass *pass)
@@ -252,6 +259,8 @@ static void pass_fini(struct pass *pass)
 	free(pass->locks);
 	free(pass->tracks);
 	free(pass->lock_facts);
+	free(pass->phase_row);
+	tally_fini(&pass->phase_locks);
 	tally_fini(&pass->blames);
 	tally_fini(&pass->wait_stacks);
 	tally_fini(&pass->joins);
@@ -279,6 +288,15 @@ static int pass_run(struct pass *pass, void (*progress)(double part))
 
 /* ---- the model ---- */
 
+int model_only_phase(struct model *model, const char *name)
+{
+	struct store *store = (struct store *)(void *)model;
+
+	free(store->only_phase);
+	store->only_phase = strdup(name);
+	return store->only_phase ? 0 : -ENOMEM;
+}
+
 struct model *model_new(void)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -289,6 +307,11 @@ struct model *model_new(void)
 static struct store *store_of(struct model *model)
 {
 	return (struct store *)(void *)model;
+}
+
+void model_share(struct model *model, struct symbols *files)
+{
+	store_of(model)->files = files;
 }
 
 /* The rows point to their process, so they follow when the processes move. */
@@ -346,13 +369,13 @@ static int open_symbols(struct process *process, struct symbols *others)
 static int init_process(struct process *process, struct symbols *others)
 {
 	process->exe = reader_header(process->reader)->exe;
-	process->duration_ns = reader_time_ns(process->reader, reader_end_ticks(process->reader));
 	return open_symbols(process, others);
 }
 
 int model_add(struct model *model, struct reader *reader, void (*progress)(double part))
 {
 	struct process *process = add_process(model);
+	struct symbols *files = store_of(model)->files;
 	struct pass pass;
 	int err;
 
@@ -361,7 +384,7 @@ int model_add(struct model *model, struct reader *reader, void (*progress)(doubl
 		return -ENOMEM;
 	}
 	process->reader = reader;
-	err = init_process(process, process->number ? model->processes[0].symbols : NULL);
+	err = init_process(process, process->number ? model->processes[0].symbols : files);
 	if (err)
 		return err;
 	err = pass_init(&pass, store_of(model), reader);
@@ -461,6 +484,8 @@ static int add_up(struct model *model)
 		model->thread_ns += model->processes[i].thread_ns;
 		if (model->duration_ns < model->processes[i].duration_ns)
 			model->duration_ns = model->processes[i].duration_ns;
+		if (model->off_ns < model->processes[i].off_ns)
+			model->off_ns = model->processes[i].off_ns;
 	}
 	return err;
 }
@@ -473,7 +498,8 @@ int model_finish(struct model *model)
 	if (err)
 		return err;
 	count_threads(store);
-	return add_up(model);
+	err = add_up(model);
+	return err ? err : phases_finish(store);
 }
 
 static void free_rows(struct model *model)
@@ -497,6 +523,10 @@ static void free_rows(struct model *model)
 	}
 	for (size_t i = 0; i < model->nr_sites; i++)
 		counters_fini(&model->sites[i].all);
+	for (size_t i = 0; i < model->nr_phase_locks; i++)
+		counters_fini(&model->phase_locks[i].all);
+	for (size_t i = 0; model->phases && i < model->nr_phases; i++)
+		counters_fini(&model->phases[i].all);
 	for (size_t i = 0; i < model->nr_conds; i++)
 		counters_fini(&model->conds[i].all);
 	for (size_t i = 0; i < model->nr_barriers; i++)
@@ -522,6 +552,10 @@ void model_free(struct model *model)
 		free(store->owned[i]);
 	free(store->owned);
 	free(store->pairs);
+	free(store->only_phase);
+	free(model->phases);
+	free(model->phase_locks);
+	free(model->phase_spans);
 	free(model->processes);
 	free(model->locks);
 	free(model->classes);

@@ -7,6 +7,11 @@
  * and merges the streams by time for what needs the other side of a wait: blame, owner changes,
  * waiters. Memory follows the dictionary, not the events. All times here are nanoseconds.
  *
+ * Phases of the program that traces tell of are counted apart, each with the locks used in it. All
+ * else is over all phases, or over one chosen with model_only_phase(): then it counts what was
+ * acquired, waited for and done in that phase, and its time. Whoever made others wait may have got
+ * the lock in another phase.
+ *
  * Several traces (a process tree, or several runs) stand side by side: every thread, lock and node
  * belongs to one process. Process-shared locks of the same name are not merged, only shown alike.
  */
@@ -49,8 +54,9 @@ struct process {
 	struct symbols *symbols;
 	unsigned int number;		/* index in model.processes */
 	const char *exe;		/* path; basename for tables */
-	uint64_t duration_ns;		/* start to end of the recording */
-	uint64_t thread_ns;		/* lifetimes of all threads added up */
+	uint64_t duration_ns;		/* start to end of the recording, but for what was off */
+	uint64_t thread_ns;		/* lifetimes of all threads in that time added up */
+	uint64_t off_ns;		/* recording was stopped for so long */
 };
 
 /* One lock instance: address + generation. */
@@ -68,7 +74,7 @@ struct lock {
 	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
 	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
 	uint64_t folded_wait_ns;	/* of all.wait_ns: recorded as statistics, no blame is known */
-	bool lock_like;			/* semaphores: used as a mutex, so hold time means something */
+	bool lock_like;			/* a mutex, or used as one: hold time means something */
 };
 
 /* Locks that are made at the same place: one symbol, or one init stack, or one first use. */
@@ -175,10 +181,31 @@ struct visit {
 	uint32_t left;			/* never released */
 };
 
+/* A phase of the program, by name, over all processes. */
+struct phase {
+	const char *name;		/* NULL: in no phase */
+	uint64_t time_ns;		/* recorded time in it, of all processes added up */
+	uint64_t thread_ns;		/* of the threads' lifetimes */
+	uint64_t begins;		/* times that it was entered */
+	uint64_t work_units;
+	struct counters all;		/* over all locks that are lock_like */
+};
+struct phase_lock {
+	uint32_t phase, lock;		/* indices in model.phases and model.locks */
+	struct counters all;
+};
+/* The recording of a process, cut where the phase changes or recording stops; in order. */
+struct phase_span {
+	uint32_t process, phase;	/* number; index in model.phases */
+	bool off;			/* nothing was recorded */
+	uint64_t begin_ns, end_ns;	/* since the process's recording began */
+};
+
 struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
 	size_t nr_waiters, nr_visits, nr_blockings;
 	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
+	size_t nr_phases, nr_phase_locks, nr_phase_spans;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
 	struct lock_class *classes;
@@ -193,16 +220,29 @@ struct model {
 	struct barrier_row *barriers;
 	struct futex_row *futexes;
 	struct join_row *joins;
+	struct phase *phases;		/* [0]: in no phase; none when the traces know no phases */
+	struct phase_lock *phase_locks;	/* grouped by phase */
+	struct phase_span *phase_spans;	/* grouped by process; none where nothing changed */
 
 	struct counters all;		/* over all locks (mutex, rwlock, spin, sem, once) */
 	uint64_t duration_ns;		/* longest process */
 	uint64_t thread_ns;
+	uint64_t work_units;
+	uint64_t off_ns;		/* longest process */
 	uint64_t losses[TRACE_LOSS_MAX];
 	bool has_events;		/* false: no trace has any (profile): no blame by time */
 	uint64_t clock_skews;		/* exclusive holds of one lock that overlapped by more than 1 us */
 };
 
 struct model *model_new(void);
+/* From here on only that phase counts; before the first model_add(). 0 or -ENOMEM. */
+int model_only_phase(struct model *model, const char *name);
+/*
+ * Before the first model_add: what one model reads of programs and their debug information the
+ * others that got the same FILES, a symbols_new(NULL), have too. It must live until the last
+ * model_add. NULL: shared with nobody.
+ */
+void model_share(struct model *model, struct symbols *files);
 /* Takes the reader over. Progress (0..1) is told to `progress` when not NULL. 0 or -errno. */
 int model_add(struct model *model, struct reader *reader, void (*progress)(double part));
 /* After the last model_add: names, classes, totals, order. 0 or -errno. */

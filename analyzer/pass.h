@@ -9,11 +9,15 @@
  *	ending.c	what was held or waited for when the recording ended
  *	collect.c	sums of a pass to rows of the model, ticks to nanoseconds; collect_parts.c
  *			the same for blame and the other things that have an order in time
+ *	phases.c	phases and units of work
  *	names.c		labels and classes
  *	frames.c	stacks for people
  *
  * Within a pass threads, locks and nodes go by their ids of the trace. 0 is the thread or lock that
  * the trace does not know; nodes that it does not know are all pass->unknown_node.
+ *
+ * One place has a node in each phase. Sums are folded for each of these; places, holds and waits
+ * go by pass_node.same, the one that stands for all of them.
  */
 #ifndef LOCKPROF_PASS_H
 #define LOCKPROF_PASS_H
@@ -29,6 +33,8 @@ struct store {
 	size_t nr_pairs;
 	void **owned; /* records that stand in for missing ones */
 	size_t nr_owned;
+	char *only_phase; /* that counts; NULL: all do */
+	struct symbols *files; /* the caller's; NULL: shared with nobody */
 };
 
 struct pass_node {
@@ -36,8 +42,11 @@ struct pass_node {
 	uint32_t lock;
 	uint32_t mode;
 	uint32_t stack;
-	uint32_t site; /* collect.c: index in model.sites */
+	uint32_t site;	/* collect.c: index in model.sites; of those that stand for themselves */
+	uint32_t same;	/* node that stands for it */
+	uint32_t phase; /* index in model.phases */
 	bool used;
+	bool ignored; /* it is of a phase that does not count */
 };
 
 /* The thread's wait now: its index in the waits of that lock's track. */
@@ -67,7 +76,7 @@ struct wait {
 	uint64_t charged;    /* holds that ended until then are charged already */
 	uint64_t number;     /* counts all waits of the pass */
 	uint32_t thread, node, stack;
-	bool shared;
+	bool shared, ignored;
 };
 
 /* How many others waited when this wait began: final when all of them are known to have ended. */
@@ -125,6 +134,10 @@ struct pass {
 	unsigned char *lock_facts; /* PASS_* */
 	uint32_t nr_locks;
 
+	uint32_t *phase_row;	  /* phase of the reader -> index in model.phases */
+	struct tally phase_locks; /* phase, lock: indices in the model; count: row + 1 */
+	uint32_t wanted_phase;	  /* index in model.phases; UINT32_MAX: all count */
+
 	struct tally blames;	  /* lock, thread, node, stack, waiter: count of waits, ticks */
 	struct tally wait_stacks; /* lock, stack, node, thread: waits */
 	struct tally joins;	  /* waiter, target, stack */
@@ -147,7 +160,8 @@ struct track *pass_new_track(struct pass *pass, uint32_t lock);
 uint64_t pass_ns(const struct pass *pass, uint64_t ticks);
 /* A lock, and a node, that the trace lacks. 0 when out of memory. */
 uint32_t pass_new_lock(struct pass *pass, uint64_t address, uint32_t kind);
-uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint32_t mode);
+uint32_t pass_new_node(struct pass *pass, uint32_t lock, uint64_t address, uint32_t mode,
+		       uint32_t phase);
 
 /* The track of a lock, made when it is new. NULL: out of memory. */
 static inline struct track *pass_track(struct pass *pass, uint32_t lock)
@@ -179,6 +193,14 @@ void apart_finish(struct pass *pass);
 
 /* ending.c */
 void ending_run(struct pass *pass);
+
+/* phases.c. 0 or -ENOMEM */
+int phases_init(struct pass *pass);
+bool phases_ignored(const struct pass *pass, uint32_t phase);
+bool phases_ignored_at(const struct pass *pass, uint64_t ticks);
+int phases_count(struct pass *pass, uint32_t phase, uint32_t lock, const struct counters *by);
+int phases_times(struct pass *pass);
+int phases_finish(struct store *store);
 
 /* collect.c. 0 or -ENOMEM */
 int collect_run(struct pass *pass);

@@ -16,7 +16,8 @@
 
 #include "reader_internal.h"
 
-#define READER_VERSION TRACE_VERSION /* what this reader understands */
+#define READER_VERSION	TRACE_VERSION /* what this reader understands */
+#define READER_FEATURES TRACE_FEATURE_PHASES
 
 /* ---- small helpers of all parts ---- */
 
@@ -124,10 +125,11 @@ static int header_check(const struct trace_header *h, const char *path, char *er
 			 h->version, h->min_reader, READER_VERSION);
 		return refuse(error, size, path, offsetof(struct trace_header, version), text);
 	}
-	if (h->features) {
+	if (h->features & ~(uint64_t)READER_FEATURES) {
 		snprintf(text, sizeof(text),
 			 "format version %u uses features 0x%llx that this reader (%u) lacks",
-			 h->version, (unsigned long long)h->features, READER_VERSION);
+			 h->version, (unsigned long long)(h->features & ~(uint64_t)READER_FEATURES),
+			 READER_VERSION);
 		return refuse(error, size, path, offsetof(struct trace_header, features), text);
 	}
 	if (h->block_size != TRACE_BLOCK_SIZE) {
@@ -285,6 +287,11 @@ void reader_close(struct reader *reader)
 	free(reader->chunks.item);
 	free(reader->streams.item);
 	free(reader->damages.item);
+	free(reader->phase_records.item);
+	free(reader->phase_names.item);
+	free(reader->changes.item);
+	free(reader->phase_of);
+	free(reader->same_node);
 	free(reader->thread.record);
 	free(reader->lock.record);
 	free(reader->node.record);

@@ -10,6 +10,9 @@
  * point to records that exist or are 0, text is NUL-terminated, lengths lie in the file. Events are
  * decoded by event_get(); they, chunks and statistics may still name nodes and threads that do not
  * exist (then reader_node() and reader_thread() return NULL).
+ *
+ * Phases of the program are no parents here (reader_phases.c): a node has the same parent in all
+ * of them, and reader_same_node() is the number to use where places are counted or compared.
  */
 #ifndef LOCKPROF_READER_H
 #define LOCKPROF_READER_H
@@ -25,10 +28,10 @@ struct reader;
 /* A run of events of one slot: a flushed block, or what was still in the ring. */
 struct reader_chunk {
 	const unsigned char *begin, *end;
-	uint64_t base_ticks;	/* the first event's delta counts from here */
-	uint64_t last_ticks;	/* time of the last event */
-	uint32_t thread;	/* that the first event belongs to; TRACE_EV_THREAD changes it */
-	uint64_t offset;	/* of `begin` in the file, for messages */
+	uint64_t base_ticks; /* the first event's delta counts from here */
+	uint64_t last_ticks; /* time of the last event */
+	uint32_t thread;     /* that the first event belongs to; TRACE_EV_THREAD changes it */
+	uint64_t offset;     /* of `begin` in the file, for messages */
 };
 
 /* All chunks of one slot, oldest first. */
@@ -36,11 +39,14 @@ struct reader_stream {
 	uint32_t slot;
 	size_t nr_chunks;
 	const struct reader_chunk *chunks;
+	const uint32_t
+		*same_node; /* reader_same_node() as a table up to max_node; NULL: not needed */
+	uint32_t max_node;
 };
 
 struct reader_damage {
-	uint64_t offset;	/* in the file */
-	char text[120];		/* what is wrong there, one line without newline */
+	uint64_t offset; /* in the file */
+	char text[120];	 /* what is wrong there, one line without newline */
 };
 
 /*
@@ -69,6 +75,27 @@ const struct trace_stack *reader_stack(const struct reader *reader, uint32_t id)
 const struct trace_module *reader_module(const struct reader *reader, uint32_t id);
 /* The latest given name (sem_open, API), NULL when none. */
 const char *reader_name(const struct reader *reader, enum trace_name_of of, uint32_t target);
+
+/*
+ * Phases of the program, 1 .. reader_nr_phases(), each name once (one without name is "phase 3").
+ * 0 is: in no phase.
+ */
+size_t reader_nr_phases(const struct reader *reader);
+const char *reader_phase_name(const struct reader *reader, uint32_t phase);
+/* In which phase a node was made. */
+uint32_t reader_phase_of(const struct reader *reader, uint32_t node);
+/* Of the nodes that differ in nothing but their phase, the one that stands for all. */
+uint32_t reader_same_node(const struct reader *reader, uint32_t node);
+
+/* When the phase changed, or recording stopped or went on; in order, times never go back. */
+struct reader_phase_change {
+	uint32_t phase;
+	bool off; /* nothing is recorded from here on */
+	uint64_t ticks;
+};
+size_t reader_nr_phase_changes(const struct reader *reader);
+const struct reader_phase_change *reader_phase_change(const struct reader *reader, size_t i);
+
 /* pc as in memory -> code address of format.h (module << 48 | offset); module 0 when unknown. */
 uint64_t reader_code_address(const struct reader *reader, uint64_t pc);
 
@@ -81,7 +108,10 @@ const struct trace_stat *reader_stat(const struct reader *reader, size_t i);
 size_t reader_nr_hists(const struct reader *reader);
 const struct trace_hist *reader_hist(const struct reader *reader, size_t i);
 
-/* State pages of slots that had an owner when the file was read (copies; held[] validated). */
+/*
+ * State pages of slots that had an owner when the file was read (copies; held[] validated, without
+ * what was acquired while recording was off).
+ */
 size_t reader_nr_slots(const struct reader *reader);
 const struct trace_slot *reader_slot(const struct reader *reader, size_t i);
 

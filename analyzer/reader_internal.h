@@ -7,6 +7,7 @@
  *	reader_blocks.c		walks the blocks: slots, chunks of events, streams
  *	reader_records.c	walks the records: dictionary and statistics
  *	reader_references.c	repairs what records say about each other
+ *	reader_phases.c		takes the phases out of the tree of nodes
  *	reader_clock.c		ticks to nanoseconds
  *	reader_process.c	is it alive; its exit status
  *
@@ -50,8 +51,8 @@ struct reader {
 	uint64_t nr_blocks;			      /* in these, a cut one included */
 	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1]; /* 0: never written */
 	bool live;				      /* when it was opened */
-	uint64_t opened_ns;			      /* CLOCK_MONOTONIC, before anything was read */
-	struct trace_header header;		      /* a copy, its texts terminated */
+	uint64_t opened_ns;	    /* CLOCK_MONOTONIC, before anything was read */
+	struct trace_header header; /* a copy, its texts terminated */
 	struct reader_clock clock;
 	uint64_t end_ticks;
 	uint64_t records_bytes; /* of RECORDS blocks: what bounds the ids */
@@ -66,6 +67,11 @@ struct reader {
 	struct reader_vector streams; /* struct reader_stream */
 	struct reader_vector damages; /* struct reader_damage */
 	uint64_t nr_damages;	      /* those that were not kept included */
+
+	struct reader_vector phase_records; /* const struct trace_phase *, by id */
+	struct reader_vector phase_names;   /* const char *, by number - 1 */
+	struct reader_vector changes;	    /* struct reader_phase_change */
+	uint32_t *phase_of, *same_node;	    /* by node; NULL: there are no phases */
 
 	struct reader_vector pools;  /* memory of the copies */
 	size_t pool_used, pool_size; /* of the latest */
@@ -102,6 +108,10 @@ int reader_read_blocks(struct reader *reader);
 int reader_read_records(struct reader *reader, uint64_t block);
 int reader_finish_records(struct reader *reader);
 int reader_finish_references(struct reader *reader);
+int reader_finish_phases(struct reader *reader);
+
+/* The program said that records are missing, or goes on making them. */
+bool reader_damage_expected(const struct reader *reader);
 
 /* Where in the file the copy of a dictionary record comes from. */
 uint64_t reader_record_offset(const void *copy);

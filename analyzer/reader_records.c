@@ -86,6 +86,13 @@ static const char *check_name(void *copy, uint32_t size)
 	return NULL;
 }
 
+static const char *check_phase(void *copy, uint32_t size)
+{
+	(void)copy;
+	(void)size;
+	return NULL; /* all of it refers to others: reader_phases.c */
+}
+
 static const struct record_kind {
 	const char *name;
 	size_t bytes; /* at least */
@@ -101,6 +108,7 @@ static const struct record_kind {
 	[TRACE_REC_NAME] = { "name", sizeof(struct trace_name), 0, check_name },
 	[TRACE_REC_STAT] = { "statistic", sizeof(struct trace_stat), 0, NULL },
 	[TRACE_REC_HIST] = { "histogram", sizeof(struct trace_hist), 0, NULL },
+	[TRACE_REC_PHASE] = { "phase change", sizeof(struct trace_phase), 0, check_phase },
 #undef TABLE
 };
 #define NR_KINDS (sizeof(record_kind) / sizeof(*record_kind))
@@ -202,12 +210,12 @@ static int pointer_add(struct reader_vector *vector, const void *record)
 	return 0;
 }
 
-static int name_add(struct reader *reader, const struct incoming *in)
+static int copy_add(struct reader *reader, const struct incoming *in, struct reader_vector *to)
 {
 	void *copy;
 	int err = record_copy(reader, in, &copy);
 
-	return err || !copy ? err : pointer_add(&reader->names, copy);
+	return err || !copy ? err : pointer_add(to, copy);
 }
 
 static int hist_add(struct reader *reader, const struct incoming *in)
@@ -242,7 +250,9 @@ static int record_add(struct reader *reader, const struct incoming *in)
 	if (kind->table)
 		return table_add(reader, in);
 	if (in->type == TRACE_REC_NAME)
-		return name_add(reader, in);
+		return copy_add(reader, in, &reader->names);
+	if (in->type == TRACE_REC_PHASE)
+		return copy_add(reader, in, &reader->phase_records);
 	if (in->type == TRACE_REC_HIST)
 		return hist_add(reader, in);
 	return pointer_add(&reader->stats, in->from);

@@ -11,7 +11,7 @@
 
 #include "reader_internal.h"
 
-static bool damage_expected(const struct reader *reader)
+bool reader_damage_expected(const struct reader *reader)
 {
 	const uint64_t *losses = reader->header.losses;
 
@@ -32,7 +32,7 @@ static void check_id(const struct referrer *r, const struct reader_table *table,
 {
 	if (!*id || reader_table_has(table, *id))
 		return;
-	if (!damage_expected(r->reader))
+	if (!reader_damage_expected(r->reader))
 		reader_damaged(r->reader, r->offset, "%s %u: its %s %u does not exist", r->name,
 			       r->id, what, *id);
 	*id = 0;
@@ -110,19 +110,24 @@ static void check_stacks(struct reader *reader)
 	}
 }
 
-/* What a thread held: up to the first zero, and there is one. */
+/* What a thread held: up to the first zero, and there is one. What was not recorded goes out. */
 static void check_held(const struct referrer *r, struct trace_slot *s)
 {
-	struct trace_held *h = s->held;
+	struct trace_held *h = s->held, *kept = s->held;
 
 	if (s->held[TRACE_HELD_MAX].lock) {
 		reader_damaged(r->reader, r->offset, "slot %u: held locks without end", r->id);
 		s->held[TRACE_HELD_MAX].lock = 0;
 	}
 	for (; h->lock; h++) {
-		check_id(r, &r->reader->node, &h->node, "held node");
-		check_id(r, &r->reader->node, &h->path, "held path");
+		if (h->mode & TRACE_HELD_OFF)
+			continue;
+		*kept = *h;
+		check_id(r, &r->reader->node, &kept->node, "held node");
+		check_id(r, &r->reader->node, &kept->path, "held path");
+		kept++;
 	}
+	kept->lock = 0;
 }
 
 static int check_slots(struct reader *reader)
@@ -136,6 +141,8 @@ static int check_slots(struct reader *reader)
 		if (!s->thread)
 			continue;
 		check_held(&r, s);
+		if (s->wait_node == TRACE_NODE_OFF)
+			s->wait_node = 0;
 		check_id(&r, &reader->node, &s->wait_node, "awaited node");
 		check_id(&r, &reader->stack, &s->wait_stack, "stack");
 		owned = reader_vector_push(&reader->owned, sizeof(*owned));
@@ -197,5 +204,7 @@ int reader_finish_references(struct reader *reader)
 	check_stacks(reader);
 	check_nodes(reader);
 	err = check_circles(reader);
+	if (!err)
+		err = reader_finish_phases(reader);
 	return err ? err : check_slots(reader);
 }

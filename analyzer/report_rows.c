@@ -79,6 +79,7 @@ bool report_lock_contends(const struct lock *lock)
 	case TRACE_KIND_MUTEX:
 	case TRACE_KIND_RWLOCK:
 	case TRACE_KIND_SPIN:
+	case TRACE_KIND_CUSTOM:
 		return true;
 	case TRACE_KIND_SEM:
 		return lock->lock_like;

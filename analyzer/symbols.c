@@ -14,9 +14,14 @@
 
 enum { MAX_MODULES = 65536 };
 
+struct known {
+	unsigned int number; /* in the pool; 0: the caller never told of it */
+	bool asked;	     /* by this recording */
+};
+
 struct symbols {
 	struct pool *pool;
-	unsigned int *modules; /* id -> number in the pool, 0: the caller never told of it */
+	struct known *modules; /* by id */
 	unsigned int nr_modules;
 	char *perf_map_path; /* until it is read */
 	uint32_t perf_map_uid;
@@ -51,7 +56,7 @@ void symbols_free(struct symbols *s)
 static bool make_room(struct symbols *s, unsigned int id)
 {
 	unsigned int nr = s->nr_modules ? s->nr_modules : 16;
-	unsigned int *modules;
+	struct known *modules;
 
 	while (nr <= id)
 		nr *= 2;
@@ -73,10 +78,10 @@ int symbols_add_module(struct symbols *s, unsigned id, const char *path,
 		return -EINVAL;
 	if (!make_room(s, id))
 		return -ENOMEM;
-	if (s->modules[id])
+	if (s->modules[id].number)
 		return -EEXIST;
-	s->modules[id] = pool_add(s->pool, path, build_id, build_id_len);
-	return s->modules[id] ? 0 : -ENOMEM;
+	s->modules[id].number = pool_add(s->pool, path, build_id, build_id_len);
+	return s->modules[id].number ? 0 : -ENOMEM;
 }
 
 int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid)
@@ -91,9 +96,13 @@ int symbols_set_perf_map(struct symbols *s, const char *path, uint32_t uid)
 	return 0;
 }
 
-static unsigned int get_module(const struct symbols *s, unsigned id)
+/* The pool's number of a module that is asked about now; 0: nobody told of it. */
+static unsigned int asked_module(struct symbols *s, unsigned id)
 {
-	return id < s->nr_modules ? s->modules[id] : 0;
+	if (id >= s->nr_modules)
+		return 0;
+	s->modules[id].asked = true;
+	return s->modules[id].number;
 }
 
 /* Code that no file holds: a name out of the perf map, or none. */
@@ -117,7 +126,7 @@ static size_t find_jit(struct symbols *s, unsigned id, uint64_t address, bool is
 size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_return_address,
 		    const struct frame **frames)
 {
-	unsigned int module = get_module(s, id);
+	unsigned int module = asked_module(s, id);
 	const struct answer *answer;
 
 	if (!module)
@@ -134,7 +143,7 @@ size_t symbols_code(struct symbols *s, unsigned id, uint64_t address, bool is_re
 
 const char *symbols_data(struct symbols *s, unsigned id, uint64_t address)
 {
-	unsigned int module = get_module(s, id);
+	unsigned int module = asked_module(s, id);
 	const struct answer *answer = module ? pool_ask(s->pool, module, address, ASK_DATA) : NULL;
 
 	return answer ? answer->name : NULL;
@@ -142,7 +151,8 @@ const char *symbols_data(struct symbols *s, unsigned id, uint64_t address)
 
 const char *symbols_module_note(const struct symbols *s, unsigned id)
 {
-	unsigned int module = get_module(s, id);
+	const struct known *module = id < s->nr_modules ? &s->modules[id] : NULL;
 
-	return module ? pool_note(s->pool, module) : NULL;
+	return module && module->number && module->asked ? pool_note(s->pool, module->number)
+							 : NULL;
 }

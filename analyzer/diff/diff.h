@@ -134,8 +134,8 @@ void runs_fini(struct runs *runs);
 
 struct suppressions;
 
-/* Reads and measures all runs. 0, or -errno with a message. */
-int runs_measure(struct runs *runs, struct suppressions *suppressions);
+/* Reads and measures all runs, see model_share() for FILES. 0, or -errno with a message. */
+int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *suppressions);
 /* Parts of it: one run out of a finished model. 0 or -errno. */
 int measure_locks(struct run *run, const struct model *model);
 int measure_order(struct run *run, struct model *model, struct suppressions *suppressions);

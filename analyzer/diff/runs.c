@@ -128,14 +128,17 @@ int runs_add(struct runs *runs, const char *operand)
 
 /* ---- measuring ---- */
 
-static int measure_run(struct run *run, struct suppressions *suppressions)
+static int measure_run(struct run *run, struct symbols *files, struct suppressions *suppressions)
 {
 	struct model *model = model_new();
-	int err =
-		model ? traces_add(model, (const char *const *)run->paths, run->nr_paths) : -ENOMEM;
+	int err;
 
-	if (!model)
+	if (!model) {
 		output_error("%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	model_share(model, files);
+	err = traces_add(model, (const char *const *)run->paths, run->nr_paths);
 	if (!err) {
 		err = model_finish(model);
 		if (!err)
@@ -149,12 +152,12 @@ static int measure_run(struct run *run, struct suppressions *suppressions)
 	return err;
 }
 
-int runs_measure(struct runs *runs, struct suppressions *suppressions)
+int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *suppressions)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < runs->nr && !err; i++)
-		err = measure_run(&runs->runs[i], suppressions);
+		err = measure_run(&runs->runs[i], files, suppressions);
 	return err;
 }
 

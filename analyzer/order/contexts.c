@@ -25,6 +25,7 @@ bool contexts_is_lock(const struct contexts *contexts, uint32_t lock)
 	case TRACE_KIND_MUTEX:
 	case TRACE_KIND_RWLOCK:
 	case TRACE_KIND_SPIN:
+	case TRACE_KIND_CUSTOM:
 		return true;
 	case TRACE_KIND_SEM:
 		return row->lock_like;

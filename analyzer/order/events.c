@@ -354,7 +354,8 @@ static void read_stream(struct reading *r, const struct reader_stream *stream)
 
 static void end_wait(struct reading *r, const struct trace_slot *slot, uint64_t end)
 {
-	const struct context *context = context_get(r->s->contexts, slot->wait_node);
+	uint32_t node = reader_same_node(r->s->reader, slot->wait_node);
+	const struct context *context = context_get(r->s->contexts, node);
 	struct item *wait = r->track->wait ? &r->track->items.at[r->track->wait - 1] : NULL;
 
 	if (context->lock == NO_INDEX)
@@ -362,8 +363,7 @@ static void end_wait(struct reading *r, const struct trace_slot *slot, uint64_t 
 	switch (r->s->things[context->lock].kind) {
 	case THING_LOCK:
 	case THING_SEM:
-		point(r, OP_REQUEST, end, context->lock, slot->wait_node,
-		      mode_flags(context->mode));
+		point(r, OP_REQUEST, end, context->lock, node, mode_flags(context->mode));
 		break;
 	case THING_COND:
 		if (wait)
@@ -371,9 +371,9 @@ static void end_wait(struct reading *r, const struct trace_slot *slot, uint64_t 
 					       .kind = OP_WAIT,
 					       .ticks = r->track->entered,
 					       .thing = context->lock,
-					       .node = slot->wait_node };
+					       .node = node };
 		else
-			point(r, OP_WAIT, slot->wait_since, context->lock, slot->wait_node, 0);
+			point(r, OP_WAIT, slot->wait_since, context->lock, node, 0);
 		break;
 	default:
 		break;
@@ -392,12 +392,13 @@ static void read_slot(struct reading *r, const struct trace_slot *slot)
 		end = slot->last_ticks;
 	for (unsigned int i = 0; i < TRACE_HELD_MAX && slot->held[i].lock; i++) {
 		const struct trace_held *held = &slot->held[i];
+		uint32_t node = reader_same_node(r->s->reader, held->node);
 
-		if (context_get(r->s->contexts, held->node)->lock == NO_INDEX)
+		if (context_get(r->s->contexts, node)->lock == NO_INDEX)
 			r->s->lost++;
 		else
-			take_acquisition(r, held->node, end,
-					 end > held->since ? end - held->since : 0, TRACE_ACQ_LEFT);
+			take_acquisition(r, node, end, end > held->since ? end - held->since : 0,
+					 TRACE_ACQ_LEFT);
 	}
 	if (slot->wait_node)
 		end_wait(r, slot, end);

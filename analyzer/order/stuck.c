@@ -53,22 +53,27 @@ static struct order_thing wanted_thing(const struct stuck *stuck, const struct h
 	return (struct order_thing){ ORDER_LOCK, hang->lock };
 }
 
+static uint32_t same_node(const struct hang *hang, uint32_t node)
+{
+	return reader_same_node(hang->process->reader, node);
+}
+
 static struct order_member waiting_member(const struct stuck *stuck, const struct hang *hang)
 {
 	return (struct order_member){ .thread = hang->thread,
 				      .wanted = wanted_thing(stuck, hang),
-				      .wanted_node = hang->slot->wait_node,
+				      .wanted_node = same_node(hang, hang->slot->wait_node),
 				      .wanted_mode = hang->mode,
 				      .wanted_ticks = hang->slot->wait_since,
 				      .wanted_stack = hang->slot->wait_stack,
 				      .edge = UINT32_MAX };
 }
 
-static void set_held(struct order_member *member, struct order_thing thing,
+static void set_held(struct order_member *member, const struct hang *hang, struct order_thing thing,
 		     const struct trace_held *held)
 {
 	member->held = thing;
-	member->held_node = held->node;
+	member->held_node = same_node(hang, held->node);
 	member->held_mode = held->mode & (TRACE_HOW_MASK | TRACE_SHARED);
 	member->held_ticks = held->since;
 }
@@ -84,7 +89,7 @@ static void set_held_for(const struct stuck *stuck, struct order_member *member,
 		member->held = thing;
 	while (hang_next_holder(stuck->model, before, &holder))
 		if (holder.slot == hang->slot)
-			set_held(member, thing, holder.held);
+			set_held(member, hang, thing, holder.held);
 }
 
 /* ---- the graph ---- */

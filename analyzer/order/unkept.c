@@ -97,9 +97,11 @@ static void take_section(struct unkept *u, uint32_t thread, uint32_t node, uint6
 
 static void read_chunk(struct unkept *u, const struct reader_stream *stream, size_t number)
 {
-	struct reader_stream one = { stream->slot, 1, &stream->chunks[number] };
+	struct reader_stream one = *stream;
 	struct cursor cursor;
 
+	one.nr_chunks = 1;
+	one.chunks += number;
 	cursor_init(&cursor, &one);
 	while (u->left && u->nr_found < UNKEPT_TOLD && cursor_next(&cursor)) {
 		const struct trace_event *e = &cursor.event;

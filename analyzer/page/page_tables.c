@@ -122,7 +122,7 @@ void page_put_lock_ref(const struct page_run *run, uint32_t lock)
 static bool is_lock_kind(enum trace_kind kind)
 {
 	return kind == TRACE_KIND_MUTEX || kind == TRACE_KIND_RWLOCK || kind == TRACE_KIND_SPIN ||
-	       kind == TRACE_KIND_SEM;
+	       kind == TRACE_KIND_SEM || kind == TRACE_KIND_CUSTOM;
 }
 
 static void put_class(const struct page_run *run, const struct lock_class *class, bool contends)

@@ -16,7 +16,7 @@
 #include "../../trace/fold.h"
 #include "tracegen.h"
 
-#define NR_TYPES (TRACE_REC_HIST + 1)
+#define NR_TYPES (TRACE_REC_PHASE + 1)
 
 struct tracegen {
 	unsigned char **block;
@@ -263,6 +263,33 @@ uint32_t tracegen_name(struct tracegen *g, enum trace_name_of of, uint32_t targe
 	n->bytes = (uint32_t)bytes;
 	memcpy(n->text, text, bytes);
 	return n->record.id;
+}
+
+/* ---- phases ---- */
+
+uint32_t tracegen_phase(struct tracegen *g, const char *name)
+{
+	uint32_t root = tracegen_node(g, 0, 0, 0, TRACE_HOW_PHASE);
+
+	tracegen_header(g)->features |= TRACE_FEATURE_PHASES;
+	if (name)
+		tracegen_name(g, TRACE_NAME_PHASE, root, name);
+	return root;
+}
+
+void tracegen_change_phase(struct tracegen *g, uint32_t root, bool off, uint64_t at)
+{
+	struct trace_phase *p = tracegen_record(g, TRACE_REC_PHASE, 0, sizeof(*p));
+
+	p->node = root;
+	p->flags = off ? TRACE_PHASE_OFF : 0;
+	p->begin_ticks = TRACEGEN_START_TICKS + at;
+}
+
+void tracegen_work(struct tracegen *g, uint32_t slot, uint32_t node, uint64_t units, uint64_t at)
+{
+	tracegen_header(g)->features |= TRACE_FEATURE_PHASES;
+	tracegen_event(g, slot, TRACE_EV_WORK, node, at, &units);
 }
 
 /* ---- slots and events ---- */

@@ -21,6 +21,7 @@
 #ifndef LOCKPROF_TESTS_TRACEGEN_H
 #define LOCKPROF_TESTS_TRACEGEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,15 @@ uint32_t tracegen_node(struct tracegen *g, uint32_t parent, uint32_t lock, uint6
 		       uint32_t mode);
 uint32_t tracegen_name(struct tracegen *g, enum trace_name_of of, uint32_t target,
 		       const char *text);
+
+/*
+ * Phases: the root's node, to be the parent of what is done in the phase (name NULL: it has none);
+ * when it begins (0: no phase from here on; off: recording stops). Units of work at a node of mode
+ * TRACE_HOW_WORK without lock.
+ */
+uint32_t tracegen_phase(struct tracegen *g, const char *name);
+void tracegen_change_phase(struct tracegen *g, uint32_t root, bool off, uint64_t at);
+void tracegen_work(struct tracegen *g, uint32_t slot, uint32_t node, uint64_t units, uint64_t at);
 
 /* A zeroed record with its size_type, for what the above cannot say. id 0: the next of its type. */
 void *tracegen_record(struct tracegen *g, enum trace_record_type type, uint32_t id, size_t size);

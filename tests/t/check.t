@@ -133,6 +133,48 @@ print(d["schema"], ", ".join(" ".join(map(str, (l["name"], l["state"], l["base_r
 is 'diff of what came and went' 0 "$(run diff base/run-1 safe)"
 like 'says so' '*gone: *cache_mu*' "$(cat out)"
 
+# Files are read once for all runs: each process that reads them is one byte in ./forks.
+"${CC:-cc}" -shared -fPIC -o forks.so -x c - <<'EOF'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+pid_t fork(void)
+{
+	pid_t (*real)(void) = dlsym(RTLD_NEXT, "fork");
+	return write(9, "+", 1) == 1 ? real() : -1;
+}
+EOF
+forks()
+{
+	: >forks
+	timeout 120 env LD_PRELOAD="$tmp/forks.so" "$lockprof" "$@" >out 2>err </dev/null 9>>forks
+	wc -c <forks
+}
+is 'check reads the files of eight runs in one process' 1 "$(forks check slow -b base)"
+is 'so does diff' 1 "$(forks diff base slow)"
+is 'so does a page of two' 1 \
+	"$(forks html -o page.html slow/run-1/a.trace --base base/run-1/a.trace)"
+
+# Two builds of one path, alike but for a name; the older has left its debug file only.
+build()
+{
+	"${CC:-cc}" -g -Wl,--build-id -o app -x c - -pthread <<-EOF
+		#include <pthread.h>
+		static pthread_mutex_t $1 = PTHREAD_MUTEX_INITIALIZER;
+		int main(void) { return pthread_mutex_lock(&$1) | pthread_mutex_unlock(&$1); }
+	EOF
+	"$lockprof" record -q -o "$1.trace" ./app
+}
+build older_mu
+id=$(readelf -n app | sed -n 's/.*Build ID: //p')
+mkdir -p "debug/.build-id/${id%"${id#??}"}"
+objcopy --only-keep-debug app "debug/.build-id/${id%"${id#??}"}/${id#??}.debug"
+build newer_mu
+is 'two builds of one program' 0 \
+	"$(LOCKPROF_DEBUG_PATH=$tmp/debug run diff --json older_mu.trace newer_mu.trace)"
+is 'each has its own names' 'newer_mu appeared, older_mu vanished' "$(python3 -c 'import json
+print(", ".join(sorted(l["name"] + " " + l["state"] for l in json.load(open("out"))["locks"])))')"
+
 # Wrong usage, and what cannot be read.
 is 'nothing to check' 2 "$(run check)"
 is 'a command without --runs' 2 "$(run check --keep=x -- true)"

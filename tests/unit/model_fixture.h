@@ -139,7 +139,8 @@ static inline void fixture_check_sums(const struct model *model)
 			if (model->blockings[k].lock == i)
 				blocked += model->blockings[k].wait_ns;
 		assert_int_equal(sum, lock->unattributed_ns + lock->folded_wait_ns + blocked);
-		if (lock->record->kind <= TRACE_KIND_SEM || lock->record->kind == TRACE_KIND_ONCE)
+		if (lock->record->kind <= TRACE_KIND_SEM || lock->record->kind == TRACE_KIND_ONCE ||
+		    lock->record->kind == TRACE_KIND_CUSTOM)
 			wait_ns += lock->all.wait_ns;
 	}
 	assert_int_equal(wait_ns, model->all.wait_ns);

@@ -169,7 +169,7 @@ static void test_measured(void **state)
 	snprintf(path, sizeof(path), "%s/run-1/a.trace", root);
 	assert_int_equal(runs_add(&runs, path), 0);
 	assert_int_equal(runs.nr, 3);
-	assert_int_equal(runs_measure(&runs, NULL), 0);
+	assert_int_equal(runs_measure(&runs, NULL, NULL), 0);
 	/* The classes of both processes have one key, and are added up. */
 	assert_int_equal(runs.runs[0].nr_locks, 2);
 	cache = run_find_lock(&runs.runs[0], "generated/mutex/cache");
@@ -232,7 +232,7 @@ static void test_usual_waits(void **state)
 		close(fd);
 		write_waits(path, outliers[i]);
 		assert_int_equal(runs_add(&runs, path), 0);
-		assert_int_equal(runs_measure(&runs, NULL), 0);
+		assert_int_equal(runs_measure(&runs, NULL, NULL), 0);
 		total = &runs.runs[0].total;
 		usual[i] = total->value[METRIC_WAIT_USUAL] * runs.runs[0].thread_ns;
 		share[i] = total->value[METRIC_WAIT_SHARE] * runs.runs[0].thread_ns;
@@ -257,7 +257,7 @@ static void test_operands(void **state)
 	assert_non_null(mkdtemp(root));
 	assert_true(runs_add(&runs, root) < 0); /* nothing in it */
 	assert_int_equal(runs_add(&runs, "/nowhere/a.trace"), 0);
-	assert_true(runs_measure(&runs, NULL) < 0);
+	assert_true(runs_measure(&runs, NULL, NULL) < 0);
 	rmdir(root);
 	runs_fini(&runs);
 }

@@ -156,6 +156,8 @@ static unsigned char *put(unsigned char *p, unsigned int type, uint32_t node, ui
 		t->stat.try_failures++;
 	} else if (type == TRACE_EV_RELOCK) {
 		t->stat.relocks++;
+	} else if (type == TRACE_EV_WORK) {
+		t->stat.acquired += v[0];
 	} else if (type == TRACE_EV_FUTEX_WAKE || type == TRACE_EV_FOREIGN ||
 		   type == TRACE_EV_POST || type == TRACE_EV_SIGNAL) {
 		t->stat.acquired++;

@@ -49,6 +49,8 @@ static struct tracegen *generate(void)
 	uint32_t slot = tracegen_slot(t, main_thread), other = tracegen_slot(t, worker);
 
 	assert_int_equal(module, 1);
+	tracegen_change_phase(t, tracegen_phase(t, "load"), false, 1000);
+	tracegen_node(t, 3, lock, 1ull << 48 | 0x3456, TRACE_HOW_LOCK);
 	((struct trace_node *)tracegen_find(t, TRACE_REC_NODE, outer_node))->stack = stack;
 	tracegen_name(t, TRACE_NAME_LOCK, lock, "old name");
 	tracegen_name(t, TRACE_NAME_LOCK, lock, "cache lock");
@@ -95,6 +97,17 @@ static uint64_t walk(const struct reader *r)
 		}
 		assert_int_equal(up && reader_node(r, up), 0); /* the root was reached */
 	}
+	for (uint32_t id = 0; id <= reader_max_node(r) + 1; id++) {
+		const struct trace_node *n = reader_node(r, reader_same_node(r, id));
+
+		assert_true(reader_phase_of(r, id) <= reader_nr_phases(r));
+		assert_int_equal(!n, !reader_node(r, id));
+		assert_true(!n || n->parent == reader_node(r, id)->parent);
+	}
+	for (uint32_t i = 1; i <= reader_nr_phases(r); i++)
+		sum += strlen(reader_phase_name(r, i));
+	for (size_t i = 0; i < reader_nr_phase_changes(r); i++)
+		assert_true(reader_phase_change(r, i)->phase <= reader_nr_phases(r));
 	for (uint32_t id = 1; id <= reader_max_thread(r); id++)
 		if (reader_thread(r, id))
 			sum += strlen(reader_thread(r, id)->name);
@@ -204,7 +217,8 @@ static void test_good(void **state)
 	assert_int_equal(node->parent, 1);
 	assert_int_equal(node->lock, 2);
 	assert_null(reader_node(r, 0));
-	assert_null(reader_node(r, 3));
+	assert_int_equal(reader_phase_of(r, 4), 1);
+	assert_null(reader_node(r, 5));
 	assert_string_equal(reader_name(r, TRACE_NAME_LOCK, 1), "cache lock");
 	assert_null(reader_name(r, TRACE_NAME_LOCK, 2));
 	assert_string_equal(reader_module(r, 1)->path, "/usr/bin/generated");
@@ -464,13 +478,13 @@ static void test_circle_of_parents(void **state)
 
 	(void)state;
 	((struct trace_node *)tracegen_find(t, TRACE_REC_NODE, 1))->parent = 2;
-	tracegen_node(t, 3, 1, 0x1000, TRACE_HOW_LOCK); /* its own parent */
+	tracegen_node(t, 5, 1, 0x1000, TRACE_HOW_LOCK); /* its own parent */
 	tracegen_node(t, 1, 1, 0x1000, TRACE_HOW_LOCK); /* leads into the circle */
 	r = open_generated(t);
 	assert_int_equal(reader_nr_damages(r), 2);
 	assert_true(has_damage(r, "is below it"));
-	assert_int_equal(reader_node(r, 4)->parent, 1);
-	assert_int_equal(reader_node(r, 3)->parent, 0);
+	assert_int_equal(reader_node(r, 6)->parent, 1);
+	assert_int_equal(reader_node(r, 5)->parent, 0);
 	reader_close(r);
 }
 
@@ -481,11 +495,11 @@ static void test_parent_behind_child(void **state)
 	struct reader *r;
 
 	(void)state;
-	tracegen_node(t, 4, 1, 0x1000, TRACE_HOW_LOCK);
+	tracegen_node(t, 6, 1, 0x1000, TRACE_HOW_LOCK);
 	tracegen_node(t, 0, 1, 0x1000, TRACE_HOW_LOCK);
 	r = open_generated(t);
 	expect_whole(r);
-	assert_int_equal(reader_node(r, 3)->parent, 4);
+	assert_int_equal(reader_node(r, 5)->parent, 6);
 	reader_close(r);
 }
 
@@ -679,7 +693,7 @@ static void test_versions(void **state)
 	(void)state;
 	h->version = 9;
 	h->min_reader = TRACE_VERSION + 2;
-	refused(image, image_bytes, -EINVAL, "format version 9 needs a reader of version 4");
+	refused(image, image_bytes, -EINVAL, "format version 9 needs a reader of version 5");
 	h->min_reader = TRACE_VERSION;
 	r = open_bytes(image, image_bytes);
 	expect_whole(r); /* newer, but it says that we can read it */

@@ -278,6 +278,44 @@ static void test_shared_by_recordings(void **state)
 	symbols_free(two);
 }
 
+/* One path, another build in each recording: only the one that is there now has names. */
+static void test_shared_by_builds(void **state)
+{
+	struct symbols *first = symbols_new(NULL);
+	struct symbols *s[3] = { first, symbols_new(first), symbols_new(first) };
+	uint64_t mark = address_of("pie", "mark_leaf");
+	unsigned char id[64];
+	size_t length = build_id_of("pie", id);
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++, id[3] ^= 1)
+		assert_int_equal(symbols_add_module(s[i], 7, path_of("pie"), id, length), 0);
+	assert_inlined_leaf(s[0], mark);
+	assert_symbol_only(s[1], mark, NULL);
+	assert_null(symbols_module_note(s[0], 7));
+	assert_non_null(strstr(symbols_module_note(s[1], 7), "changed"));
+	assert_inlined_leaf(s[2], mark);
+	for (size_t i = 0; i < 3; i++)
+		symbols_free(s[i]);
+}
+
+/* What is wrong with a file is told where it was asked about, not wherever it is known. */
+static void test_notes_of_recordings(void **state)
+{
+	struct symbols *one = symbols_new(NULL), *two = symbols_new(one);
+
+	(void)state;
+	symbols_add_module(one, 7, path_of("absent"), NULL, 0);
+	symbols_add_module(two, 7, path_of("absent"), NULL, 0);
+	assert_symbol_only(one, 0x1000, NULL);
+	assert_non_null(symbols_module_note(one, 7));
+	assert_null(symbols_module_note(two, 7));
+	assert_symbol_only(two, 0x1000, NULL);
+	assert_non_null(symbols_module_note(two, 7));
+	symbols_free(one);
+	symbols_free(two);
+}
+
 static void test_return_address(void **state)
 {
 	struct symbols *s = open_file("pie");
@@ -762,6 +800,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inlined_frames),
 		cmocka_unit_test(test_shared_by_recordings),
+		cmocka_unit_test(test_shared_by_builds),
+		cmocka_unit_test(test_notes_of_recordings),
 		cmocka_unit_test(test_return_address),
 		cmocka_unit_test(test_other_compilers),
 		cmocka_unit_test(test_without_debug_information),
