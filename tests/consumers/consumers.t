@@ -315,7 +315,7 @@ def trace_processor(tests):
         with open(tests.path("small.trace"), "wb") as file:
             file.write(packed.read())
     perfetto_facts(tests, "names with control characters", ["small.trace"], slack=0)
-    tests.run(os.path.join(BUILD, "tests", "export_trace"), tests.path("worked.trace"))
+    tests.run(os.path.join(BUILD, "tests", "export_trace"), "events", tests.path("worked.trace"))
     perfetto_facts(tests, "a run worked out by hand", ["worked.trace"], slack=0)
     tests.record_all("shared.%p.trace", os.path.join(BUILD, "samples", "shared_mutex"))
     shared = [os.path.basename(p) for p in sorted(glob.glob(tests.path("shared.*.trace")))]

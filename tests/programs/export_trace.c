@@ -2,11 +2,12 @@
 /*
  * export_trace: writes a trace with something of everything, for tests/t/export.t
  *
- *	build/tests/export_trace FILE
+ *	build/tests/export_trace events|folded FILE
  *
  * A tick is a nanosecond and the times are round, so that what each export must say can be
  * worked out by hand: two threads have one name, two locks one class; a wait is given up, another
- * never ends; locks are taken hand over hand; readers let a writer in, and a writer a reader.
+ * never ends; locks are taken hand over hand; readers let a writer in, and a writer a reader. folded has the same
+ * as statistics.
  */
 #include "../../trace/checksum.c" /* this program is one file to the build */
 #include "../../trace/fold.c"
@@ -147,18 +148,20 @@ int main(int argc, char **argv)
 	struct tracegen *g = tracegen_new();
 	int err;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s FILE\n", argv[0]);
+	if (argc != 3) {
+		fprintf(stderr, "usage: %s events|folded FILE\n", argv[0]);
 		return 2;
 	}
 	dictionary(g);
 	main_and_late(g);
 	workers(g);
 	reader(g);
+	for (uint32_t slot = MAIN; strcmp(argv[1], "folded") == 0 && slot <= LATE; slot++)
+		tracegen_fold(g, slot);
 	tracegen_end(g, 21000, 0);
-	err = tracegen_write(g, argv[1]);
+	err = tracegen_write(g, argv[2]);
 	tracegen_free(g);
 	if (err)
-		fprintf(stderr, "%s: %s\n", argv[1], strerror(-err));
+		fprintf(stderr, "%s: %s\n", argv[2], strerror(-err));
 	return err != 0;
 }

@@ -272,6 +272,7 @@ def known(tests):
         if "cache" in labels and labels.endswith(('le="2e-06"', 'le="5e-06"'))])
 
 
+UNKNOWN = "[recorded as statistics: not known]"
 NOBODY = "[nobody held it: hand-off, wake-up]"
 # What tests/programs/export_trace.c makes, worked out by hand: class, who, place, how often, how long.
 WAITED = [("cache_mu", "main", "1200", 1, 3050), ("cache_mu", "reader", "1300", 1, 1500),
@@ -382,6 +383,11 @@ def worked_tables(tests, exports):
         buckets[f'exe="generated",lock="table",kind="rwlock",le="{bound}"']
         for bound in ("1e-06", "2e-06", "+Inf")])
     tests.same("openmetrics: given up", 1, metrics["lockprof_timeouts_total"][labels])
+    run = tests.run("report", "--csv", "worked.trace")
+    table = {row["class"]: row for row in csv.DictReader(io.StringIO(run.stdout.decode()))}
+    tests.same("csv: of one class", ["2", "5", "1850", "650", "4250", "2000"], [
+        table["row[]"][key] for key in ("locks", "acquisitions", "wait_ns", "wait_max_ns", "hold_ns",
+                                        "hold_max_ns")])
     table = {row["name"]: row for row in csv.DictReader(io.StringIO(exports["csv"].decode()))}
     tests.same("csv: of one lock", ["4", "2", "0.5", "8150", "3100", "2037", "4000", "1", "1", "3", "2",
                                     "250"], [table["cache_mu"][key] for key in (
@@ -391,11 +397,25 @@ def worked_tables(tests, exports):
 
 
 def worked(tests):
-    tests.run(tests.path("worked.trace"), tool=os.path.join(BUILD, "tests", "export_trace"))
+    tool = os.path.join(BUILD, "tests", "export_trace")
+    tests.run("events", tests.path("worked.trace"), tool=tool)
     exports = check_all(tests, "a run worked out by hand", ["worked.trace"])
     worked_stacks(tests, exports)
     worked_timeline(tests, exports.perfetto)
     worked_tables(tests, exports)
+    tests.run("folded", tests.path("folded.trace"), tool=tool)
+    folded = check_all(tests, "the same as statistics", ["folded.trace"])
+    # The end of the recording is known: who waits still, and for whom. And of a lock with such a
+    # wait, statistics are not told apart from it.
+    tests.same("statistics do not say who held it", {
+        ("cache_mu", UNKNOWN): 8150 - 500, ("cache_mu", "generated+0x9000", "generated+0x1100"): 500,
+        ("row[]", UNKNOWN): 1850, ("table", UNKNOWN): 1430},
+        exported.folded(folded["folded", "holder"]))
+    tests.same("but where they waited", {
+        ("cache_mu", UNKNOWN): 8150 - 500, ("cache_mu", "generated+0x1200"): 500,
+        ("row[]", "generated+0x1600"): 600, ("row[]", "generated+0x1700"): 1250,
+        ("table", "generated+0x1400"): 420, ("table", "generated+0x1500"): 1010},
+        exported.folded(folded["folded", "waiter"]))
 
 
 def goldens(tests):
