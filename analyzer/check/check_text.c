@@ -114,6 +114,11 @@ static void put_judged(const struct check *check, FILE *out)
 	if (check->runs_for_all > check->comparison->more->nr)
 		fprintf(out, "; %zu runs a side would do for all", check->runs_for_all);
 	fputs(".\n", out);
+	if (check->budget->nr_looks > 1)
+		fprintf(out,
+			"Runs are added up to %u times while they cannot tell; each time "
+			"counts as a test.\n",
+			check->budget->nr_looks - 1);
 	if (check->comparison->differ[0])
 		fprintf(out, "Waiting is not comparable: %s.\n", check->comparison->differ);
 }

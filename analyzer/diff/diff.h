@@ -176,6 +176,7 @@ struct comparison {
 	size_t nr_locks;
 	struct lock_change *locks; /* largest change of wait time first */
 	struct lock_change total;
+	double base_thread_ns, more_thread_ns; /* time of all threads, of the median run */
 	/* Why contention cannot be compared; "" when it can. */
 	char differ[256];
 };
@@ -183,6 +184,12 @@ struct comparison {
 /* 0 or -ENOMEM. The runs must outlive it. */
 int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more);
 void compare_fini(struct comparison *comparison);
+/*
+ * The probability of values as low as those of the new runs, by their ranks, if they only were the
+ * baseline's times `factor`. Out of memory: -1.
+ */
+double compare_p_grown(const struct comparison *comparison, const struct lock_change *lock,
+		       enum metric metric, double factor);
 const struct run_lock *run_find_lock(const struct run *run, const char *key);
 
 int diff_text(const struct comparison *comparison, size_t top, FILE *out);

@@ -6,8 +6,8 @@
  *
  * A tick is a nanosecond and the times are round, so that what each export must say can be
  * worked out by hand: two threads have one name, two locks one class; a wait is given up, another
- * never ends; locks are taken hand over hand; readers let a writer in, and a writer a reader. folded has the same
- * as statistics.
+ * never ends; locks are taken hand over hand; readers let a writer in, and a writer a reader.
+ * folded has the same as statistics.
  */
 #include "../../trace/checksum.c" /* this program is one file to the build */
 #include "../../trace/fold.c"
