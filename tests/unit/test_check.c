@@ -255,6 +255,10 @@ static void test_looks(void **state)
 	assert_true(f.check.wants_runs);
 	f.budget.nr_looks = 1;
 	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_true(f.check.wants_runs); /* for the sum of all waits */
+	fixture_series(&f.base, 1, 1000, 20e6);
+	fixture_series(&f.more, 1, 1000, 20e6);
+	assert_int_equal(judge(&f), JUDGED_PASS);
 	assert_false(f.check.wants_runs);
 	teardown(&f);
 }
