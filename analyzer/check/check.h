@@ -101,7 +101,7 @@ struct check {
 	size_t nr_eligible, nr_judged; /* locks that could be, and were, compared */
 	size_t runs_for_all;	       /* runs a side that could judge all eligible locks */
 	enum verdict verdict;
-	bool wants_runs; /* what cannot be told could be with more of them */
+	bool wants_runs; /* what was not asked, or cannot be told, could be with more of them */
 };
 
 /* 0 or -ENOMEM. The comparison and the budget must outlive it. */
@@ -140,7 +140,7 @@ int check_markdown(const struct check *check, FILE *out);
 /* ---- make_runs.c ---- */
 
 struct make_runs {
-	size_t nr;
+	size_t nr, nr_made; /* runs a side that are wanted, and that there are */
 	char **command;		  /* the new one, NULL at the end */
 	const char *base_command; /* for sh; NULL: only the new one is run */
 	const char *keep;	  /* folder for the traces; NULL: they are removed */
@@ -148,8 +148,8 @@ struct make_runs {
 };
 
 /*
- * Makes the runs, in turn when there are two commands, and adds them. *status is the first
- * program's that failed, after which no more is run. 0, or -errno with a message.
+ * Makes the runs that are missing, in turn when there are two commands, and adds them. *status is
+ * the first program's that failed, after which no more is run. 0, or -errno with a message.
  */
 int make_runs(const struct make_runs *plan, struct runs *base, struct runs *more, int *status);
 /* Removes what was not to be kept. */

@@ -116,9 +116,9 @@ static void put_judged(const struct check *check, FILE *out)
 	fputs(".\n", out);
 	if (check->budget->nr_looks > 1)
 		fprintf(out,
-			"Runs are added up to %u times while they cannot tell; each time "
-			"counts as a test.\n",
-			check->budget->nr_looks - 1);
+			"More runs are made while they cannot tell all; each of %u looks has its "
+			"part of alpha.\n",
+			check->budget->nr_looks);
 	if (check->comparison->differ[0])
 		fprintf(out, "Waiting is not comparable: %s.\n", check->comparison->differ);
 }

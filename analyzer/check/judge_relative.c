@@ -245,6 +245,7 @@ static int judge_family(struct check *check, enum family_kind kind, struct famil
 	size_t needed = stats_runs_needed(least, family->alpha);
 	size_t for_all = stats_runs_needed(family->nr_all, family->alpha);
 
+	check->wants_runs |= family->nr < family->nr_all;
 	check->runs_for_all = for_all > check->runs_for_all ? for_all : check->runs_for_all;
 	if (!least || (least <= family->capacity && (double)c->base->nr >= min_runs &&
 		       (double)c->more->nr >= min_runs))

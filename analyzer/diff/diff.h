@@ -127,7 +127,7 @@ struct run {
 
 struct runs {
 	struct run *runs;
-	size_t nr;
+	size_t nr, nr_measured; /* the first ones are */
 };
 
 /*
@@ -140,7 +140,7 @@ void runs_fini(struct runs *runs);
 
 struct suppressions;
 
-/* Reads and measures all runs, see model_share() for FILES. 0, or -errno with a message. */
+/* Measures the runs that are not yet, see model_share() for FILES. 0, or -errno with a message. */
 int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *suppressions);
 /* Parts of it: one run out of a finished model. 0 or -errno. */
 int measure_locks(struct run *run, const struct model *model);

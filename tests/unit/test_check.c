@@ -72,6 +72,23 @@ static void test_spread(void **state)
 	teardown(&f);
 }
 
+/* The median is half as much again, and some runs are faster than any of the baseline. */
+static void test_chance(void **state)
+{
+	static const double holds[] = { 900, 950, 1500, 1501, 1502 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < 5; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000 + (double)i, 0);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, holds[i], 0);
+	}
+	assert_int_equal(judge(&f), JUDGED_WARN);
+	assert_true(get(&f, "mu", "hold_p50")->p > 0.3);
+	teardown(&f);
+}
+
 /* More values than the runs can answer for: first the median of each lock, costly ones first. */
 static void test_choice(void **state)
 {
@@ -178,6 +195,10 @@ static void test_looks(void **state)
 	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE); /* 1 in 252 is not below 0.008 / 3 */
 	assert_true(f.check.wants_runs);
 	f.budget.nr_looks = 1;
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_true(f.check.wants_runs); /* for the sum of all waits */
+	fixture_series(&f.base, 1, 1000, 20e6);
+	fixture_series(&f.more, 1, 1000, 20e6);
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	assert_false(f.check.wants_runs);
 	teardown(&f);
@@ -531,15 +552,25 @@ static void test_annotation_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),	      cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_spread),	      cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_wait_alpha),    cmocka_unit_test(test_looks),
-		cmocka_unit_test(test_small_part),    cmocka_unit_test(test_usual_wait),
-		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_noisy_wait),    cmocka_unit_test(test_moved_wait),
-		cmocka_unit_test(test_exact),	      cmocka_unit_test(test_came_and_went),
-		cmocka_unit_test(test_order),	      cmocka_unit_test(test_culprit),
-		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_annotation_limit),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_wait_alpha),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_small_part),
+		cmocka_unit_test(test_usual_wait),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_noisy_wait),
+		cmocka_unit_test(test_moved_wait),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_came_and_went),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_annotation_limit),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
