@@ -204,6 +204,25 @@ static void test_looks(void **state)
 	teardown(&f);
 }
 
+/* So has each in saying that waiting has not doubled: 1 run of 6 against 6 has, that is p = 0.032.
+ */
+static void test_looks_at_waiting(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 6; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000, 20e6 + (double)i);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, 1000, i ? 20e6 + (double)i : 45e6);
+	}
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	f.budget.nr_looks = 3;
+	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE);
+	teardown(&f);
+}
+
 /* A lock that has next to no part of the waiting is not asked for it, unless the budget does. */
 static void test_small_part(void **state)
 {
@@ -552,25 +571,16 @@ static void test_annotation_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_chance),
-		cmocka_unit_test(test_wait_alpha),
-		cmocka_unit_test(test_looks),
-		cmocka_unit_test(test_small_part),
-		cmocka_unit_test(test_usual_wait),
-		cmocka_unit_test(test_wait),
-		cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_noisy_wait),
-		cmocka_unit_test(test_moved_wait),
-		cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_came_and_went),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_culprit),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_annotation_limit),
+		cmocka_unit_test(test_hold),	      cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_spread),	      cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),	      cmocka_unit_test(test_looks_at_waiting),
+		cmocka_unit_test(test_wait_alpha),    cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_small_part),    cmocka_unit_test(test_usual_wait),
+		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_noisy_wait),    cmocka_unit_test(test_moved_wait),
+		cmocka_unit_test(test_exact),	      cmocka_unit_test(test_came_and_went),
+		cmocka_unit_test(test_order),	      cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_annotation_limit),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
