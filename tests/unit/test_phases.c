@@ -677,6 +677,33 @@ static void test_work_alone(void **state)
 	}
 }
 
+/* From outside a statistic counts work, of no thread: it is none of locks. */
+static void test_work_from_outside(void **state)
+{
+	struct tracegen *g = tracegen_new();
+	uint32_t slot = tracegen_slot(g, tracegen_thread(g, "main", 0));
+	uint32_t root = tracegen_phase(g, "load");
+	uint32_t lock = tracegen_node(g, root, tracegen_lock(g, TRACE_KIND_MUTEX, 0x100), 0x1000,
+				      TRACE_HOW_LOCK);
+	struct trace_stat *stat = tracegen_record(g, TRACE_REC_STAT, 0, sizeof(*stat));
+	struct model *m;
+
+	(void)state;
+	stat->node = tracegen_node(g, root, 0, 0, TRACE_HOW_WORK);
+	stat->acquired = 30;
+	tracegen_acquire(g, slot, lock, 100, 10, 0);
+	tracegen_change_phase(g, root, false, 10);
+	m = fixture_model(g);
+	assert_false(reader_has_folded(m->processes[0].reader));
+	assert_int_equal(m->phases[1].work_units, 30);
+	assert_int_equal(m->nr_threads, 1);
+	assert_int_equal(m->locks[0].owner_changes, 0);
+	model_free(m);
+	m = play_model(FOLDED, NULL);
+	assert_true(reader_has_folded(m->processes[0].reader));
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -696,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_joins),
 		cmocka_unit_test(test_work_alone),
+		cmocka_unit_test(test_work_from_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
