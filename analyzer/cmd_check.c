@@ -15,10 +15,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct arguments {
 	int color;
-	uint64_t nr_runs;
+	uint64_t nr_runs, max_runs;
 	struct option_list baselines, settings;
 	const char *base_command, *budget, *suppressions, *keep, *junit, *sarif;
 	bool json, github, write_budget;
@@ -82,71 +83,153 @@ static int status_of(enum verdict verdict)
 	return verdict == JUDGED_FAIL ? 3 : verdict == JUDGED_INCONCLUSIVE ? 4 : 0;
 }
 
-/* The exit status. */
-static int judge(const struct runs *base, const struct runs *more, const struct budget *budget,
-		 const struct arguments *arguments)
+static int told(int err)
 {
-	struct comparison comparison = { 0 };
-	struct check check = { 0 };
-	int err = compare_runs(&comparison, base, more), status = 1;
-
-	if (!err && arguments->write_budget) {
-		err = budget_write(&comparison, stdout);
-		status = 0;
-	} else if (!err) {
-		err = check_judge(&check, &comparison, budget, base->nr > 0);
-		if (!err)
-			err = write_all(&check, arguments);
-		status = status_of(check.verdict);
-	}
 	if (err)
 		output_error("cannot check: %s", strerror(-err));
-	check_fini(&check);
-	compare_fini(&comparison);
-	return err ? 1 : status;
+	return err;
 }
 
-/* 0 or -errno, with a message. A budget is made from the operands, so they are the base then. */
-static int collect(struct runs *base, struct runs *more, const struct arguments *arguments,
-		   char **operands, int *failed)
+/* Both sides, judged. */
+struct verdict_on {
+	struct comparison comparison;
+	struct check check;
+};
+
+static void verdict_fini(struct verdict_on *on)
 {
-	struct runs *side = arguments->write_budget ? base : more;
-	const struct make_runs plan = {
+	check_fini(&on->check);
+	compare_fini(&on->comparison);
+}
+
+static int judge(struct verdict_on *on, const struct runs *base, const struct runs *more,
+		 const struct budget *budget)
+{
+	int err = compare_runs(&on->comparison, base, more);
+
+	if (!err)
+		err = check_judge(&on->check, &on->comparison, budget, base->nr > 0);
+	return err;
+}
+
+static int write_budget(const struct runs *base)
+{
+	struct comparison comparison = { 0 };
+	const struct runs none = { 0 };
+	int err = compare_runs(&comparison, base, &none);
+
+	if (!err)
+		err = budget_write(&comparison, stdout);
+	compare_fini(&comparison);
+	return err;
+}
+
+/* ---- the runs ---- */
+
+struct sides {
+	struct runs base, more;
+	struct symbols *files; /* NULL: each run reads them anew */
+	struct suppressions *suppressions;
+};
+
+static int measure(struct sides *sides)
+{
+	int err = runs_measure(&sides->base, sides->files, sides->suppressions);
+
+	return err ? err : runs_measure(&sides->more, sides->files, sides->suppressions);
+}
+
+/* What the user named. A budget is made from the operands, so they are the base then. */
+static int collect(struct sides *sides, const struct arguments *arguments, char **operands)
+{
+	struct runs *side = arguments->write_budget ? &sides->base : &sides->more;
+	int err = 0;
+
+	for (size_t i = 0; i < arguments->baselines.nr && !err; i++)
+		err = runs_add(&sides->base, arguments->baselines.items[i]);
+	for (; !arguments->nr_runs && *operands && !err; operands++)
+		err = runs_add(side, *operands);
+	return err;
+}
+
+static size_t next_runs(size_t nr, size_t most)
+{
+	return 2 * nr < most ? 2 * nr : most;
+}
+
+/* How often the runs can come to be looked at. */
+static unsigned int count_looks(size_t nr, size_t most)
+{
+	unsigned int looks = 1;
+
+	for (; nr < most; nr = next_runs(nr, most))
+		looks++;
+	return looks;
+}
+
+/* Makes the runs, if any are to be made, and measures all. *failed: the status of a program. */
+static int make_and_measure(struct sides *sides, const struct make_runs *plan, bool is_base,
+			    int *failed)
+{
+	int err = plan->nr ? make_runs(plan, &sides->base, is_base ? &sides->base : &sides->more,
+				       failed)
+			   : 0;
+
+	return err ? err : measure(sides);
+}
+
+/* As long as the runs cannot tell all, and more of them could, makes as many again. */
+static int judge_runs(struct verdict_on *on, struct sides *sides, struct make_runs *plan,
+		      size_t most, const struct budget *budget, int *failed)
+{
+	for (;;) {
+		int err = make_and_measure(sides, plan, false, failed);
+
+		if (!err && !sides->more.nr)
+			err = -ECANCELED; /* the baseline's program failed, which has been said */
+		if (!err)
+			err = told(judge(on, &sides->base, &sides->more, budget));
+		if (err || *failed || plan->nr >= most || !on->check.wants_runs ||
+		    on->check.verdict == JUDGED_FAIL)
+			return err;
+		verdict_fini(on);
+		plan->nr_made = plan->nr;
+		plan->nr = next_runs(plan->nr, most);
+		if (isatty(STDERR_FILENO))
+			fprintf(stderr, "%zu runs cannot tell all; going on to %zu\n",
+				plan->nr_made, plan->nr);
+	}
+}
+
+/* The exit status. */
+static int run_check(const struct arguments *arguments, char **operands, struct budget *budget,
+		     struct suppressions *suppressions)
+{
+	struct sides sides = { .files = symbols_new(NULL), .suppressions = suppressions };
+	struct verdict_on on = { 0 };
+	struct make_runs plan = {
 		.nr = arguments->nr_runs,
 		.command = operands,
 		.base_command = arguments->base_command,
 		.keep = arguments->keep,
 		.settings = &arguments->settings,
 	};
-	int err = 0;
+	int failed = 0, status = 0;
+	int err = collect(&sides, arguments, operands);
 
-	*failed = 0;
-	for (size_t i = 0; i < arguments->baselines.nr && !err; i++)
-		err = runs_add(base, arguments->baselines.items[i]);
-	if (!err && plan.nr)
-		return make_runs(&plan, base, side, failed);
-	for (; *operands && !err; operands++)
-		err = runs_add(side, *operands);
-	return err;
-}
-
-static int run_check(const struct arguments *arguments, char **operands,
-		     const struct budget *budget, struct suppressions *suppressions)
-{
-	struct runs base = { 0 }, more = { 0 };
-	int failed, status = 1;
-	int err = collect(&base, &more, arguments, operands, &failed);
-	struct symbols *files = symbols_new(NULL); /* without it each run reads them anew */
-
-	if (!err)
-		err = runs_measure(&base, files, suppressions);
-	if (!err)
-		err = runs_measure(&more, files, suppressions);
-	symbols_free(files);
-	if (!err)
-		status = judge(&base, &more, budget, arguments);
-	runs_fini(&base);
-	runs_fini(&more);
+	budget->nr_looks = count_looks(plan.nr, arguments->max_runs);
+	if (!err && arguments->write_budget) {
+		err = make_and_measure(&sides, &plan, true, &failed);
+		err = err ? err : told(write_budget(&sides.base));
+	} else if (!err) {
+		err = judge_runs(&on, &sides, &plan, arguments->max_runs, budget, &failed);
+		err = err ? err : told(write_all(&on.check, arguments));
+		status = status_of(on.check.verdict);
+	}
+	verdict_fini(&on);
+	symbols_free(sides.files);
+	runs_fini(&sides.base);
+	runs_fini(&sides.more);
 	make_runs_clean();
 	return err ? 1 : failed && status != 3 ? 1 : status;
 }
@@ -170,13 +253,17 @@ static int check_arguments(const struct options *options, const struct arguments
 		return options_usage_error(options, arguments->nr_runs
 							    ? "which command shall be run?"
 							    : "check needs a trace, or --runs=N");
-	if (arguments->nr_runs > 1000)
-		return options_usage_error(options, "--runs=%llu: 1000 at most",
-					   (unsigned long long)arguments->nr_runs);
-	if (!arguments->nr_runs &&
-	    (arguments->base_command || arguments->keep || arguments->settings.nr))
-		return options_usage_error(options,
-					   "--baseline-cmd, --keep and --opt need --runs=N");
+	if (arguments->nr_runs > 1000 || arguments->max_runs > 1000)
+		return options_usage_error(options, "1000 runs at most");
+	if (!arguments->nr_runs && (arguments->base_command || arguments->max_runs ||
+				    arguments->keep || arguments->settings.nr))
+		return options_usage_error(
+			options, "--baseline-cmd, --max-runs, --keep and --opt need --runs=N");
+	if (arguments->max_runs && !(arguments->base_command || arguments->baselines.nr))
+		return options_usage_error(options, "--max-runs needs a baseline");
+	if (arguments->max_runs && arguments->max_runs < arguments->nr_runs)
+		return options_usage_error(options, "--max-runs=%llu is less than --runs",
+					   (unsigned long long)arguments->max_runs);
 	if (arguments->base_command && arguments->baselines.nr)
 		return options_usage_error(options,
 					   "--baseline and --baseline-cmd exclude each other");
@@ -197,6 +284,8 @@ int cmd_check(int argc, char **argv)
 		{ "budget", 0, OPTION_TEXT, &arguments.budget, "FILE", "limits", NULL },
 		{ "runs", 'n', OPTION_COUNT, &arguments.nr_runs, "N",
 		  "run COMMAND so often, recorded", NULL },
+		{ "max-runs", 0, OPTION_COUNT, &arguments.max_runs, "N",
+		  "and up to so often while these cannot tell all", NULL },
 		{ "baseline-cmd", 0, OPTION_TEXT, &arguments.base_command, "COMMAND",
 		  "what to compare with is run by sh, in turn with COMMAND", NULL },
 		{ "keep", 0, OPTION_TEXT, &arguments.keep, "DIR",

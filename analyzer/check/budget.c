@@ -49,6 +49,7 @@ struct key {
 
 static const struct key check_keys[] = {
 	KEY("alpha", FORM_RATIO, alpha),
+	KEY("wait_alpha", FORM_RATIO, wait_alpha),
 	KEY("min_runs", FORM_COUNT, min_runs),
 	KEY("gate_hold", FORM_YES_NO, gate_hold),
 	KEY("gate_wait", FORM_YES_NO, gate_wait),
@@ -90,6 +91,7 @@ void budget_init(struct budget *budget)
 {
 	*budget = (struct budget){
 		.alpha = 0.05,
+		.wait_alpha = 0.01,
 		.gate_hold = 1,
 		.hold_rel = 0.2,
 		.wait_rel = 0.5,
@@ -102,6 +104,7 @@ void budget_init(struct budget *budget)
 		.fail_on = ORDER_PREDICTED,
 		.max_cycles = NAN,
 		.new_edges = POLICY_FAIL,
+		.nr_looks = 1,
 	};
 }
 
@@ -420,8 +423,12 @@ int budget_parse(struct budget *budget, const char *path, FILE *in)
 	if (!err && ferror(in))
 		err = -EIO;
 	free(line);
-	if (!err && !(budget->alpha > 0 && budget->alpha < 1)) {
-		output_error("%s: alpha must be between 0 and 1", path);
+	for (int i = 0; i < 2 && !err; i++) {
+		double alpha = i ? budget->wait_alpha : budget->alpha;
+
+		if (alpha > 0 && alpha < 1)
+			continue;
+		output_error("%s: %s must be between 0 and 1", path, i ? "wait_alpha" : "alpha");
 		err = -EINVAL;
 	}
 	return err;

@@ -111,6 +111,7 @@ int budget_write(const struct comparison *comparison, FILE *out)
 		"# alpha = 0.05             chance of a false failure by the tests against a baseline\n"
 		"# hold_rel = +20%%          how much hold times may grow against it\n"
 		"# gate_wait = no           whether more waiting fails; it varies between runs\n"
+		"# wait_alpha = 0.01        chance of a false failure by waiting\n"
 		"# wait_rel = +50%%\n"
 		"# on_missing_lock = warn   or ignore, fail: a section below that fits no lock\n"
 		"# on_new_lock = warn\n\n"

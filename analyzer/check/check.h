@@ -5,7 +5,8 @@
  *	budget.c	the user's limits, from a file; budget_write.c makes one from a baseline
  *	make_runs.c	runs a program several times, recorded
  *	judge.c		what must hold exactly, and absolute budgets
- *	judge_relative.c	what may grow by so much, and is tested
+ *	judge_questions.c	what is compared with the baseline
+ *	judge_relative.c	... by tests, and what may grow by so much
  *	judge_words.c	each result as sentences
  *	check_text.c, check_json.c, check_junit.c, check_sarif.c, check_github.c	the writers
  *
@@ -36,7 +37,7 @@ struct limits {
 
 struct budget {
 	const char *path; /* NULL: none was read, all is as it is by default */
-	double alpha;
+	double alpha, wait_alpha;
 	double min_runs;
 	double gate_hold, gate_wait, exact_acquisitions; /* 0 or 1 */
 	double hold_rel, wait_rel;
@@ -49,6 +50,8 @@ struct budget {
 	int fail_on;	   /* enum order_level; ORDER_LEVELS: never */
 	double max_cycles; /* NAN: any number */
 	enum policy new_edges;
+	/* Not from the file: how often the runs may be looked at, with more of them each time. */
+	unsigned int nr_looks;
 };
 
 void budget_init(struct budget *budget);
@@ -82,6 +85,9 @@ struct result {
 	int metric;			/* -1: none */
 	double limit;			/* BUDGET: greatest value; else greatest ratio; NAN: none */
 	double p, p_adjusted;		/* NAN: not tested */
+	bool is_sure;			/* p_adjusted is below its share of alpha */
+	size_t nr_tested;		/* values that p was adjusted for */
+	double visible;			/* growth that waiting must rule out to pass */
 	const char *file, *function;	/* where; NULL: not known */
 	int line;
 };
@@ -95,6 +101,7 @@ struct check {
 	size_t nr_eligible, nr_judged; /* locks that could be, and were, compared */
 	size_t runs_for_all;	       /* runs a side that could judge all eligible locks */
 	enum verdict verdict;
+	bool wants_runs; /* what was not asked, or cannot be told, could be with more of them */
 };
 
 /* 0 or -ENOMEM. The comparison and the budget must outlive it. */
@@ -131,7 +138,7 @@ int check_markdown(const struct check *check, FILE *out);
 /* ---- make_runs.c ---- */
 
 struct make_runs {
-	size_t nr;
+	size_t nr, nr_made; /* runs a side that are wanted, and that there are */
 	char **command;		  /* the new one, NULL at the end */
 	const char *base_command; /* for sh; NULL: only the new one is run */
 	const char *keep;	  /* folder for the traces; NULL: they are removed */
@@ -139,8 +146,8 @@ struct make_runs {
 };
 
 /*
- * Makes the runs, in turn when there are two commands, and adds them. *status is the first
- * program's that failed, after which no more is run. 0, or -errno with a message.
+ * Makes the runs that are missing, in turn when there are two commands, and adds them. *status is
+ * the first program's that failed, after which no more is run. 0, or -errno with a message.
  */
 int make_runs(const struct make_runs *plan, struct runs *base, struct runs *more, int *status);
 /* Removes what was not to be kept. */

@@ -51,6 +51,8 @@ int check_json(const struct check *check, FILE *out)
 	json_string(&json, "schema", "lockprof-check/1");
 	json_string(&json, "verdict", verdict_words[check->verdict]);
 	json_double(&json, "alpha", check->budget->alpha);
+	json_double(&json, "wait_alpha", check->budget->wait_alpha);
+	json_uint(&json, "looks", check->budget->nr_looks);
 	json_uint(&json, "questions", check->nr_questions);
 	json_uint(&json, "locks_eligible", check->nr_eligible);
 	json_uint(&json, "locks_judged", check->nr_judged);

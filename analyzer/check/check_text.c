@@ -114,6 +114,11 @@ static void put_judged(const struct check *check, FILE *out)
 	if (check->runs_for_all > check->comparison->more->nr)
 		fprintf(out, "; %zu runs a side would do for all", check->runs_for_all);
 	fputs(".\n", out);
+	if (check->budget->nr_looks > 1)
+		fprintf(out,
+			"More runs are made while they cannot tell all; each of %u looks has its "
+			"part of alpha.\n",
+			check->budget->nr_looks);
 	if (check->comparison->differ[0])
 		fprintf(out, "Waiting is not comparable: %s.\n", check->comparison->differ);
 }

@@ -69,22 +69,25 @@ static void put_sureness(const struct check *check, const struct result *result,
 	const struct comparison *c = check->comparison;
 
 	fprintf(out, "p = %.2g (%.2g by itself, %zu value%s tested) with %zu new runs against %zu",
-		result->p_adjusted, result->p, check->nr_questions,
-		check->nr_questions == 1 ? "" : "s", c->more->nr, c->base->nr);
+		result->p_adjusted, result->p, result->nr_tested, result->nr_tested == 1 ? "" : "s",
+		c->more->nr, c->base->nr);
 }
 
 /* The verdict's reason, where the numbers alone do not give it. */
-static void put_reason(const struct check *check, const struct result *result, FILE *out)
+static void put_reason(const struct result *result, FILE *out)
 {
 	const struct change *change = &result->lock->metric[result->metric];
-	char least[OUTPUT_NUMBER], most[OUTPUT_NUMBER];
+	char least[OUTPUT_NUMBER], most[OUTPUT_NUMBER], growth[OUTPUT_NUMBER];
 	enum metric metric = (enum metric)result->metric;
 
 	if (result->verdict == JUDGED_INCONCLUSIVE)
-		fprintf(out, ", but varies too much in the baseline (%s to %s) to show a doubling",
+		fprintf(out,
+			", but the runs differ too much (%s to %s in the baseline) to tell that "
+			"from %s",
 			metric_text(least, metric, change->base_least),
-			metric_text(most, metric, change->base_most));
-	else if (result->verdict == JUDGED_WARN && result->p_adjusted < check->budget->alpha)
+			metric_text(most, metric, change->base_most),
+			metric_change(growth, 1, 1 + result->visible));
+	else if (result->verdict == JUDGED_WARN && result->is_sure)
 		fputs(", but all locks together are not waited for more", out);
 	else if (result->verdict == JUDGED_WARN)
 		fputs(", which cannot be told from chance", out);
@@ -101,7 +104,7 @@ static void put_relative(const struct check *check, const struct result *result,
 		metric_text(more, metric, change->more),
 		metric_change(by, change->base, change->more),
 		metric_change(most, 1, result->limit));
-	put_reason(check, result, out);
+	put_reason(result, out);
 	fputs(": ", out);
 	put_sureness(check, result, out);
 	fputc('.', out);

@@ -67,6 +67,26 @@ static int compare_metric(struct change *change, const struct comparison *c, con
 	return change->p_up < 0 || change->p_down < 0 ? -ENOMEM : 0;
 }
 
+double compare_p_grown(const struct comparison *c, const struct lock_change *lock,
+		       enum metric metric, double factor)
+{
+	const char *key = lock == &c->total ? NULL : lock->key;
+	double *base = calloc(c->base->nr + c->more->nr + 1, sizeof(*base));
+	double *more, p;
+	size_t nr_base, nr_more;
+
+	if (!base)
+		return -1;
+	more = base + c->base->nr;
+	nr_base = values_of(c->base, key, metric, base);
+	nr_more = values_of(c->more, key, metric, more);
+	for (size_t i = 0; i < nr_base; i++)
+		base[i] *= factor;
+	p = stats_mann_whitney(more, nr_more, base, nr_base);
+	free(base);
+	return p;
+}
+
 /* ---- where it comes from ---- */
 
 static const struct place *find_place(const struct run_lock *lock, const char *text)
@@ -265,6 +285,13 @@ static int by_wait_change(const void *a, const void *b)
 
 /* ---- is waiting comparable? ---- */
 
+static double thread_ns(const struct runs *runs, double *values)
+{
+	for (size_t i = 0; i < runs->nr; i++)
+		values[i] = runs->runs[i].thread_ns;
+	return stats_median(values, runs->nr);
+}
+
 static double live_threads(const struct runs *runs, double *values)
 {
 	for (size_t i = 0; i < runs->nr; i++) {
@@ -338,8 +365,11 @@ int compare_runs(struct comparison *comparison, const struct runs *base, const s
 				     values + base->nr + more->nr);
 	if (!err && c->nr_locks)
 		qsort(c->locks, c->nr_locks, sizeof(*c->locks), by_wait_change);
-	if (!err)
+	if (!err) {
+		c->base_thread_ns = thread_ns(base, values);
+		c->more_thread_ns = thread_ns(more, values);
 		find_differences(c, values);
+	}
 	free(values);
 	return err;
 }

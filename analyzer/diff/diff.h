@@ -121,7 +121,7 @@ struct run {
 
 struct runs {
 	struct run *runs;
-	size_t nr;
+	size_t nr, nr_measured; /* the first ones are */
 };
 
 /*
@@ -134,7 +134,7 @@ void runs_fini(struct runs *runs);
 
 struct suppressions;
 
-/* Reads and measures all runs, see model_share() for FILES. 0, or -errno with a message. */
+/* Measures the runs that are not yet, see model_share() for FILES. 0, or -errno with a message. */
 int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *suppressions);
 /* Parts of it: one run out of a finished model. 0 or -errno. */
 int measure_locks(struct run *run, const struct model *model);
@@ -180,6 +180,7 @@ struct comparison {
 	size_t nr_locks;
 	struct lock_change *locks; /* largest change of wait time first */
 	struct lock_change total;
+	double base_thread_ns, more_thread_ns; /* time of all threads, of the median run */
 	/* Why contention cannot be compared; "" when it can. */
 	char differ[256];
 };
@@ -187,6 +188,12 @@ struct comparison {
 /* 0 or -ENOMEM. The runs must outlive it. */
 int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more);
 void compare_fini(struct comparison *comparison);
+/*
+ * The probability of values as low as those of the new runs, by their ranks, if they only were the
+ * baseline's times `factor`. Out of memory: -1.
+ */
+double compare_p_grown(const struct comparison *comparison, const struct lock_change *lock,
+		       enum metric metric, double factor);
 const struct run_lock *run_find_lock(const struct run *run, const char *key);
 
 int diff_text(const struct comparison *comparison, size_t top, FILE *out);

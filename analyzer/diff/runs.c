@@ -156,8 +156,8 @@ int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *
 {
 	int err = 0;
 
-	for (size_t i = 0; i < runs->nr && !err; i++)
-		err = measure_run(&runs->runs[i], files, suppressions);
+	for (; runs->nr_measured < runs->nr && !err; runs->nr_measured += !err)
+		err = measure_run(&runs->runs[runs->nr_measured], files, suppressions);
 	return err;
 }
 

@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	need(err == 0 || err == -EINVAL);
 	if (!err) {
 		need(budget.alpha > 0 && budget.alpha < 1);
+		need(budget.wait_alpha > 0 && budget.wait_alpha < 1);
 		check_limits(&budget.total);
 		for (size_t i = 0; i < budget.nr_locks; i++) {
 			need(budget.locks[i].pattern && *budget.locks[i].pattern);
