@@ -49,9 +49,15 @@ static double usual_wait_ns(const struct histogram *wait)
 	return sum;
 }
 
-static void put_values(struct run_lock *lock, const struct counters *c, double thread_ns)
+/* NAN where the program tells of no work. */
+static double per_unit(const struct run *run, double value)
 {
-	double *v = lock->value;
+	return run->work_units > 0 ? value / run->work_units : NAN;
+}
+
+static void put_values(struct run_lock *lock, const struct counters *c, const struct run *run)
+{
+	double *v = lock->value, thread_ns = run->thread_ns;
 
 	for (int i = 0; i < NR_METRICS; i++)
 		v[i] = NAN;
@@ -60,6 +66,7 @@ static void put_values(struct run_lock *lock, const struct counters *c, double t
 		v[METRIC_HOLD_P90] = (double)histogram_percentile_ns(c->hold, 0.9);
 		v[METRIC_HOLD_MAX] = (double)c->hold_max_ns;
 		v[METRIC_DEMAND] = (double)c->acquired * v[METRIC_HOLD_P50];
+		v[METRIC_DEMAND_PER_UNIT] = per_unit(run, v[METRIC_DEMAND]);
 	}
 	v[METRIC_ACQUISITIONS] = (double)c->acquired;
 	v[METRIC_WAIT_TOTAL] = (double)c->wait_ns;
@@ -68,6 +75,8 @@ static void put_values(struct run_lock *lock, const struct counters *c, double t
 	v[METRIC_CONTENTION] = ratio((double)c->contended, (double)c->acquired);
 	v[METRIC_WAIT_P99] = (double)histogram_percentile_ns(c->wait, 0.99);
 	v[METRIC_WAIT_MAX] = (double)c->wait_max_ns;
+	v[METRIC_ACQUISITIONS_PER_UNIT] = per_unit(run, v[METRIC_ACQUISITIONS]);
+	v[METRIC_WAIT_PER_UNIT] = per_unit(run, v[METRIC_WAIT_TOTAL]);
 	lock->held = (double)histogram_count(c->hold);
 	lock->hold_ns = (double)c->hold_ns;
 }
@@ -115,7 +124,7 @@ static int measure_key(struct run *run, const struct model *model, const struct 
 	run->nr_locks++;
 	for (size_t i = 0; i < nr && !err; i++)
 		err = counters_add(&sum, &model->classes[keyed[i].class].all);
-	put_values(lock, &sum, run->thread_ns);
+	put_values(lock, &sum, run);
 	counters_fini(&sum);
 	return !err && (!lock->key || !lock->label) ? -ENOMEM : err;
 }
@@ -136,9 +145,10 @@ static int measure_total(struct run *run, const struct model *model)
 		usual += run->locks[i].value[METRIC_WAIT_USUAL];
 		hold_ns += run->locks[i].hold_ns;
 	}
-	put_values(&run->total, &sum, run->thread_ns);
+	put_values(&run->total, &sum, run);
 	run->total.value[METRIC_HOLD_P50] = run->total.value[METRIC_HOLD_P90] = NAN;
 	run->total.value[METRIC_DEMAND] = demand;
+	run->total.value[METRIC_DEMAND_PER_UNIT] = per_unit(run, demand);
 	run->total.value[METRIC_WAIT_USUAL] = usual;
 	run->total.hold_ns = hold_ns;
 	run->total.kind = "locks";
@@ -160,6 +170,7 @@ static int measure_facts(struct run *run, const struct model *model)
 	run->nr_cpus = header->nr_cpus;
 	run->duration_ns = (double)model->duration_ns;
 	run->thread_ns = (double)model->thread_ns;
+	run->work_units = (double)model->work_units;
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		run->has_losses |= model->losses[counted[i]] > 0;
 	run->is_partial = report_has_damages(model);
