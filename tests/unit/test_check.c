@@ -1,65 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What fails, what passes, and what cannot be told; and that the writers escape what they must. */
-#include "runs_fixture.h"
-
-#include "../../analyzer/check/check.h"
-
-struct fixture {
-	struct runs base, more;
-	struct comparison comparison;
-	struct budget budget;
-	struct check check;
-};
-
-static void setup(struct fixture *f)
-{
-	*f = (struct fixture){ 0 };
-	budget_init(&f->budget);
-}
-
-static void budget(struct fixture *f, const char *text)
-{
-	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_int_equal(budget_parse(&f->budget, "b.ini", in), 0);
-	fclose(in);
-}
-
-static enum verdict judge(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	assert_int_equal(compare_runs(&f->comparison, &f->base, &f->more), 0);
-	assert_int_equal(check_judge(&f->check, &f->comparison, &f->budget, f->base.nr > 0), 0);
-	return f->check.verdict;
-}
-
-static void teardown(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	budget_fini(&f->budget);
-	runs_fini(&f->base);
-	runs_fini(&f->more);
-}
-
-static const struct result *find(const struct fixture *f, const char *subject, const char *rule)
-{
-	for (size_t i = 0; i < f->check.nr_results; i++)
-		if (strcmp(f->check.results[i].subject, subject) == 0 &&
-		    strcmp(f->check.results[i].rule, rule) == 0)
-			return &f->check.results[i];
-	return NULL;
-}
-
-static const struct result *get(const struct fixture *f, const char *subject, const char *rule)
-{
-	const struct result *result = find(f, subject, rule);
-
-	if (!result)
-		fail_msg("no %s %s", subject, rule);
-	return result;
-}
+#include "check_fixture.h"
 
 /* The verdict on one lock that is held so long, and so often, and waited for. */
 static enum verdict verdict_on(size_t runs, double base_ns, double more_ns, const char *text)
@@ -554,18 +495,6 @@ static void test_culprit(void **state)
 }
 
 /* ---- writers ---- */
-
-static char *written(const struct fixture *f, int (*write)(const struct check *check, FILE *out))
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(&f->check, out), 0);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
 
 static size_t count(const char *text, const char *what)
 {
