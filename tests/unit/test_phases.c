@@ -9,6 +9,7 @@
 
 #include "../../analyzer/cursor.h"
 #include "../../analyzer/order/order.h"
+#include "../../analyzer/report.h"
 #include "model_fixture.h"
 
 /* ---- the reader ---- */
@@ -309,10 +310,12 @@ static struct play play_begin(bool phases)
 		p.root[2] = tracegen_phase(p.g, "serve");
 	}
 	for (unsigned int i = 0; i < NR_PHASES; i++)
-		if (!i || phases)
+		if (!i || phases) {
 			play_nodes(&p, i, lock);
-		else
+		} else {
 			memcpy(p.node[i], p.node[0], sizeof(p.node[0]));
+			p.work[i] = p.work[0];
+		}
 	return p;
 }
 
@@ -337,8 +340,7 @@ static struct tracegen *play(int how)
 		if (i && how != PLAIN)
 			tracegen_change_phase(p.g, p.root[i], false, i * 10000 + 50);
 		play_phase(&p, i, i ? i - 1 : 0, i * 10000);
-		if (how != PLAIN)
-			tracegen_work(p.g, p.slot[0], p.work[i], 10 + i, i * 10000 + 5000);
+		tracegen_work(p.g, p.slot[0], p.work[i], 10 + i, i * 10000 + 5000);
 	}
 	for (unsigned int i = 0; i < 2 && how == FOLDED; i++)
 		tracegen_fold(p.g, p.slot[i]);
@@ -452,6 +454,48 @@ static void test_order_as_without_phases(void **state)
 		order_free(order[i]);
 		model_free(m[i]);
 	}
+}
+
+static char *told(const struct model *m, enum report_by by,
+		  int (*tell)(const struct report *, FILE *))
+{
+	struct report report = { .model = m,
+				 .key = REPORT_WAIT_TOTAL,
+				 .by = by,
+				 .top = REPORT_ALL,
+				 .details = REPORT_ALL,
+				 .width = 80,
+				 .frames = model_frames };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(tell(&report, out), 0);
+	fclose(out);
+	return text;
+}
+
+static void test_report_as_without_phases(void **state)
+{
+	static int (*const parts[])(const struct report *, FILE *) = {
+		report_story, report_tables,   report_waits_and_holders,
+		report_apart, report_coverage, report_csv,
+	};
+	struct model *m[2] = { play_model(PLAIN, NULL), play_model(PHASES, NULL) };
+
+	(void)state;
+	for (int by = REPORT_BY_CLASS; by <= REPORT_BY_PROCESS; by++)
+		for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+			char *text[2] = { told(m[0], (enum report_by)by, parts[i]),
+					  told(m[1], (enum report_by)by, parts[i]) };
+
+			assert_string_equal(text[0], text[1]);
+			free(text[0]);
+			free(text[1]);
+		}
+	model_free(m[0]);
+	model_free(m[1]);
 }
 
 static const struct phase_lock *find_phase_lock(const struct model *m, uint32_t phase,
@@ -716,6 +760,7 @@ int main(void)
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_as_without_phases),
 		cmocka_unit_test(test_order_as_without_phases),
+		cmocka_unit_test(test_report_as_without_phases),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_only_one_phase),
 		cmocka_unit_test(test_processes),
