@@ -250,6 +250,8 @@ int report_coverage(const struct report *report, FILE *out)
 	if (!err)
 		err = print_losses(report, out);
 	if (!err)
+		err = report_off(report, out);
+	if (!err)
 		err = print_skews(report, out);
 	for (size_t i = 0; !err && i < model->nr_processes; i++) {
 		err = print_events(report, &model->processes[i], out);

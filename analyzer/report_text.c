@@ -305,6 +305,8 @@ int report_text(const struct report *report, FILE *out)
 	if (!err)
 		err = report_tables(report, out);
 	if (!err)
+		err = report_phase_table(report, out);
+	if (!err)
 		err = report_waits_and_holders(report, out);
 	if (!err)
 		err = report_apart(report, out);

@@ -1,65 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What fails, what passes, and what cannot be told; and that the writers escape what they must. */
-#include "runs_fixture.h"
-
-#include "../../analyzer/check/check.h"
-
-struct fixture {
-	struct runs base, more;
-	struct comparison comparison;
-	struct budget budget;
-	struct check check;
-};
-
-static void setup(struct fixture *f)
-{
-	*f = (struct fixture){ 0 };
-	budget_init(&f->budget);
-}
-
-static void budget(struct fixture *f, const char *text)
-{
-	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_int_equal(budget_parse(&f->budget, "b.ini", in), 0);
-	fclose(in);
-}
-
-static enum verdict judge(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	assert_int_equal(compare_runs(&f->comparison, &f->base, &f->more), 0);
-	assert_int_equal(check_judge(&f->check, &f->comparison, &f->budget, f->base.nr > 0), 0);
-	return f->check.verdict;
-}
-
-static void teardown(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	budget_fini(&f->budget);
-	runs_fini(&f->base);
-	runs_fini(&f->more);
-}
-
-static const struct result *find(const struct fixture *f, const char *subject, const char *rule)
-{
-	for (size_t i = 0; i < f->check.nr_results; i++)
-		if (strcmp(f->check.results[i].subject, subject) == 0 &&
-		    strcmp(f->check.results[i].rule, rule) == 0)
-			return &f->check.results[i];
-	return NULL;
-}
-
-static const struct result *get(const struct fixture *f, const char *subject, const char *rule)
-{
-	const struct result *result = find(f, subject, rule);
-
-	if (!result)
-		fail_msg("no %s %s", subject, rule);
-	return result;
-}
+#include "check_fixture.h"
 
 /* The verdict on one lock that is held so long, and so often, and waited for. */
 static enum verdict verdict_on(size_t runs, double base_ns, double more_ns, const char *text)
@@ -128,6 +69,23 @@ static void test_spread(void **state)
 	}
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	assert_true(get(&f, "mu", "hold_p50")->limit == 1.6);
+	teardown(&f);
+}
+
+/* The median is half as much again, and some runs are faster than any of the baseline. */
+static void test_chance(void **state)
+{
+	static const double holds[] = { 900, 950, 1500, 1501, 1502 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < 5; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000 + (double)i, 0);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, holds[i], 0);
+	}
+	assert_int_equal(judge(&f), JUDGED_WARN);
+	assert_true(get(&f, "mu", "hold_p50")->p > 0.3);
 	teardown(&f);
 }
 
@@ -243,6 +201,25 @@ static void test_looks(void **state)
 	fixture_series(&f.more, 1, 1000, 20e6);
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	assert_false(f.check.wants_runs);
+	teardown(&f);
+}
+
+/* So has each in saying that waiting has not doubled: 1 run of 6 against 6 has, that is p = 0.032.
+ */
+static void test_looks_at_waiting(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 6; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000, 20e6 + (double)i);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, 1000, i ? 20e6 + (double)i : 45e6);
+	}
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	f.budget.nr_looks = 3;
+	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE);
 	teardown(&f);
 }
 
@@ -536,18 +513,6 @@ static void test_culprit(void **state)
 
 /* ---- writers ---- */
 
-static char *written(const struct fixture *f, int (*write)(const struct check *check, FILE *out))
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(&f->check, out), 0);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
 static size_t count(const char *text, const char *what)
 {
 	size_t nr = 0;
@@ -627,6 +592,8 @@ int main(void)
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_looks_at_waiting),
 		cmocka_unit_test(test_wait_alpha),
 		cmocka_unit_test(test_looks),
 		cmocka_unit_test(test_small_part),
