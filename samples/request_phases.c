@@ -8,9 +8,8 @@
  * makes itself. With --twice a request takes table_mu once more than it must; nobody waits for that.
  *
  * What lockprof shows: over the whole run table_mu has long holds and long waits. The table of phases
- * says that all of them are of "load", and that "serve" hardly waits. There a request takes
- * table_mu once, and with --twice exactly twice, in every run: what `lockprof check` can compare
- * without any tolerance.
+ * says that the long holds are of "load" alone. In "serve" a request takes table_mu once, and with
+ * --twice exactly twice, in every run: what `lockprof check` can compare without any tolerance.
  *
  * usage: request_phases [--twice] [requests]
  */

@@ -29,6 +29,7 @@
 enum form {
 	FORM_TIME,     /* 2us, 1.5ms */
 	FORM_COUNT,    /* 4000 */
+	FORM_MEAN,     /* 1.5 */
 	FORM_RATIO,    /* 5%, 0.05 */
 	FORM_RELATIVE, /* +20%, off */
 	FORM_YES_NO,
@@ -53,9 +54,11 @@ static const struct key check_keys[] = {
 	KEY("min_runs", FORM_COUNT, min_runs),
 	KEY("gate_hold", FORM_YES_NO, gate_hold),
 	KEY("gate_wait", FORM_YES_NO, gate_wait),
+	KEY("gate_units", FORM_YES_NO, gate_units),
 	KEY("exact_acquisitions", FORM_YES_NO, exact_acquisitions),
 	KEY("hold_rel", FORM_RELATIVE, hold_rel),
 	KEY("wait_rel", FORM_RELATIVE, wait_rel),
+	KEY("units_rel", FORM_RELATIVE, units_rel),
 	KEY("hold_floor", FORM_TIME, hold_floor_ns),
 	KEY("demand_floor", FORM_TIME, demand_floor_ns),
 	KEY("wait_floor", FORM_TIME, wait_floor_ns),
@@ -93,8 +96,10 @@ void budget_init(struct budget *budget)
 		.alpha = 0.05,
 		.wait_alpha = 0.01,
 		.gate_hold = 1,
+		.gate_units = 1,
 		.hold_rel = 0.2,
 		.wait_rel = 0.5,
+		.units_rel = 0.1,
 		.hold_floor_ns = 50,
 		.demand_floor_ns = 1e6,
 		.wait_floor_ns = 1e6,
@@ -151,6 +156,13 @@ static const char *parse_count(const char *text, double *value)
 	if (number(text, value, &rest) && !*rest && *value == floor(*value))
 		return NULL;
 	return "a whole number";
+}
+
+static const char *parse_mean(const char *text, double *value)
+{
+	const char *rest;
+
+	return number(text, value, &rest) && !*rest ? NULL : "a number such as 2 or 0.5";
 }
 
 static const char *parse_ratio(const char *text, double *value)
@@ -211,6 +223,8 @@ static const char *parse_value(enum form form, const char *text, void *to)
 		return parse_time(text, to);
 	case FORM_COUNT:
 		return parse_count(text, to);
+	case FORM_MEAN:
+		return parse_mean(text, to);
 	case FORM_RATIO:
 		return parse_ratio(text, to);
 	case FORM_RELATIVE:
@@ -312,6 +326,8 @@ static enum form form_of(int metric)
 		return FORM_TIME;
 	case METRIC_COUNT:
 		return FORM_COUNT;
+	case METRIC_MEAN:
+		return FORM_MEAN;
 	default:
 		return FORM_RATIO;
 	}

@@ -39,8 +39,8 @@ struct budget {
 	const char *path; /* NULL: none was read, all is as it is by default */
 	double alpha, wait_alpha;
 	double min_runs;
-	double gate_hold, gate_wait, exact_acquisitions; /* 0 or 1 */
-	double hold_rel, wait_rel;
+	double gate_hold, gate_wait, gate_units, exact_acquisitions; /* 0 or 1 */
+	double hold_rel, wait_rel, units_rel;
 	double hold_floor_ns, demand_floor_ns, wait_floor_ns;
 	enum policy on_missing_lock, on_new_lock;
 	struct limits total;
@@ -121,6 +121,8 @@ const struct place_change *judge_culprit(const struct lock_change *lock, enum me
 
 int words_relative(const struct check *check, struct result *result);
 int words_absolute(const struct check *check, struct result *result, unsigned int line);
+/* Of acquisitions per unit of work, `most` in a new run. */
+int words_units(struct result *result, double most);
 int words_plain(struct result *result, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -138,7 +140,7 @@ int check_markdown(const struct check *check, FILE *out);
 /* ---- make_runs.c ---- */
 
 struct make_runs {
-	size_t nr, nr_made; /* runs a side that are wanted, and that there are */
+	size_t nr, nr_made;	  /* runs a side that are wanted, and that there are */
 	char **command;		  /* the new one, NULL at the end */
 	const char *base_command; /* for sh; NULL: only the new one is run */
 	const char *keep;	  /* folder for the traces; NULL: they are removed */

@@ -8,6 +8,9 @@
  * recorded is a matter of chance, so a longer or a second baseline knows more; but what was seen is
  * there.
  *
+ * Acquisitions per unit of work are exact where the runs of the baseline agree; see
+ * compare_is_exact(). Otherwise judge_relative.c compares them.
+ *
  * An absolute budget is compared with the median of the new runs.
  */
 #include "check.h"
@@ -174,14 +177,14 @@ static int judge_cycles(struct check *check)
 
 /* ---- counts that never vary ---- */
 
-static double most_acquisitions(const struct runs *runs, const char *key)
+static double most_of(const struct runs *runs, const char *key, enum metric metric)
 {
 	double most = 0;
 
 	for (size_t i = 0; i < runs->nr; i++) {
 		const struct run_lock *lock = run_find_lock(&runs->runs[i], key);
 
-		most = fmax(most, lock ? lock->value[METRIC_ACQUISITIONS] : 0);
+		most = fmax(most, lock ? lock->value[metric] : 0);
 	}
 	return most;
 }
@@ -190,7 +193,7 @@ static int judge_exact(struct check *check, const struct lock_change *lock)
 {
 	const struct change *change = &lock->metric[METRIC_ACQUISITIONS];
 	double own = budget_limits(check->budget, lock).exact_acquisitions;
-	double most = most_acquisitions(check->comparison->more, lock->key);
+	double most = most_of(check->comparison->more, lock->key, METRIC_ACQUISITIONS);
 	bool wanted = isnan(own) ? check->budget->exact_acquisitions > 0 : own > 0;
 	bool steady = !(change->base_most > change->base_least);
 	struct result *result;
@@ -218,16 +221,97 @@ static int judge_exact(struct check *check, const struct lock_change *lock)
 			   lock->label, most, change->base_most);
 }
 
+/* ---- acquisitions per unit of work ---- */
+
+static double least_of(const struct runs *runs, const char *key, enum metric metric)
+{
+	double least = INFINITY;
+
+	for (size_t i = 0; i < runs->nr; i++) {
+		const struct run_lock *lock = run_find_lock(&runs->runs[i], key);
+
+		least = fmin(least, lock ? lock->value[metric] : 0);
+	}
+	return least;
+}
+
+/*
+ * All new runs take the lock more often: a failure, by however little. Only some of them do: a
+ * matter of chance, which the baseline's runs just did not meet.
+ */
+static int judge_units(struct check *check, const struct lock_change *lock,
+		       const struct limits *limits)
+{
+	const struct comparison *c = check->comparison;
+	const enum metric metric = METRIC_ACQUISITIONS_PER_UNIT;
+	double base = lock->metric[metric].base, most;
+	struct result *result;
+
+	if (!check->has_base || !lock->runs_base || !(check->budget->gate_units > 0) ||
+	    !isnan(limits->relative[metric]) || !compare_is_exact(c, lock))
+		return 0;
+	most = most_of(c->more, lock->key, metric);
+	result = check_add(check, TIER_EXACT,
+			   least_of(c->more, lock->key, metric) > base ? JUDGED_FAIL
+			   : most > base			       ? JUDGED_WARN
+								       : JUDGED_PASS,
+			   lock->label, metrics[metric].name);
+	if (!result)
+		return -ENOMEM;
+	result->lock = lock;
+	result->metric = metric;
+	return words_units(result, most);
+}
+
+static int judge_marks(struct check *check)
+{
+	const struct comparison *c = check->comparison;
+	struct result *result;
+
+	if (!check->has_base || !c->lacks_units)
+		return 0;
+	result = check_add(check, TIER_EXACT, JUDGED_WARN, "comparison", "units of work");
+	return result ? words_plain(result,
+				    "Nothing can be compared per unit of work: only some of the "
+				    "runs mark theirs (%zu of %zu of the baseline, %zu of %zu new "
+				    "ones).",
+				    c->base_telling, c->base->nr, c->more_telling, c->more->nr)
+		      : -ENOMEM;
+}
+
 /* ---- absolute budgets ---- */
+
+/* The budget has a limit for what the runs do not tell. */
+static int cannot_tell(struct check *check, const struct lock_change *lock, enum metric metric,
+		       unsigned int line)
+{
+	struct result *result = check_add(check, TIER_BUDGET, JUDGED_INCONCLUSIVE, lock->label,
+					  metrics[metric].name);
+
+	return result ? words_plain(result,
+				    "%s: the budget limits %s (%s:%u), but not all of the new runs "
+				    "mark their units of work.",
+				    lock->label, metrics[metric].words, check->budget->path, line)
+		      : -ENOMEM;
+}
 
 static int judge_absolute(struct check *check, const struct lock_change *lock,
 			  const struct limits *limits)
 {
+	size_t nr_runs = check->comparison->more->nr;
+
 	for (int m = 0; m < NR_METRICS; m++) {
 		double value = lock->metric[m].more, limit = limits->absolute[m];
 		struct result *result;
 
-		if (isnan(limit) || isnan(value))
+		if (isnan(limit))
+			continue;
+		if (metric_is_per_unit((enum metric)m) && lock->metric[m].nr_more < nr_runs) {
+			if (cannot_tell(check, lock, (enum metric)m, limits->absolute_line[m]))
+				return -ENOMEM;
+			continue;
+		}
+		if (isnan(value))
 			continue;
 		result = check_add(check, TIER_BUDGET, value > limit ? JUDGED_FAIL : JUDGED_PASS,
 				   lock->label, metrics[m].name);
@@ -301,11 +385,15 @@ static int judge_locks(struct check *check)
 	const struct comparison *c = check->comparison;
 	int err = judge_absolute(check, &c->total, &check->budget->total);
 
+	if (!err)
+		err = judge_marks(check);
 	for (size_t i = 0; i < c->nr_locks && !err; i++) {
 		const struct lock_change *lock = &c->locks[i];
 		struct limits limits = budget_limits(check->budget, lock);
 
 		err = judge_exact(check, lock);
+		if (!err)
+			err = judge_units(check, lock, &limits);
 		if (!err && lock->runs_more)
 			err = judge_absolute(check, lock, &limits);
 		if (!err)

@@ -12,6 +12,8 @@
  *	ALL_WAITS	the rest of wait_alpha: the sum of all waits of all locks, for what is not
  *			usual; it varies much, and shows large changes only
  *
+ * Where the program tells of its units of work, acquisitions and demand are those of one unit.
+ *
  * What the budget names comes first. Which questions are asked is known before the new runs are
  * looked at. Few runs can reach no small p: five against five bear 12 questions at alpha = 0.05,
  * six against six 46. With --max-runs the runs are looked at several times, and each look has an
@@ -33,14 +35,19 @@
 #define USUAL_PART    0.8 /* of wait_alpha */
 
 /* What is asked of a lock that the budget does not name, the most telling first. */
-static const enum metric by_default[] = { METRIC_HOLD_P50, METRIC_DEMAND, METRIC_HOLD_P90,
-					  METRIC_WAIT_USUAL, METRIC_WAIT_SHARE };
+static const enum metric by_default[] = {
+	METRIC_HOLD_P50,   METRIC_ACQUISITIONS_PER_UNIT,
+	METRIC_DEMAND,	   METRIC_DEMAND_PER_UNIT,
+	METRIC_HOLD_P90,   METRIC_WAIT_USUAL,
+	METRIC_WAIT_SHARE,
+};
 
 bool question_is_contention(enum metric metric)
 {
 	return metric == METRIC_WAIT_TOTAL || metric == METRIC_WAIT_SHARE ||
 	       metric == METRIC_WAIT_USUAL || metric == METRIC_CONTENTION ||
-	       metric == METRIC_WAIT_P99 || metric == METRIC_WAIT_MAX;
+	       metric == METRIC_WAIT_P99 || metric == METRIC_WAIT_MAX ||
+	       metric == METRIC_WAIT_PER_UNIT;
 }
 
 static struct limits limits_of(const struct check *check, const struct lock_change *lock)
@@ -70,6 +77,13 @@ static bool is_steady(const struct lock_change *lock)
 	return change->base_most - change->base_least <= STEADY_COUNTS * change->base;
 }
 
+static bool is_eligible(const struct check *check, const struct lock_change *lock,
+			enum metric metric)
+{
+	return lock->runs_base == check->comparison->base->nr &&
+	       (question_is_contention(metric) || lock->base_held >= LEAST_HOLDS);
+}
+
 /* Its part of the baseline's waiting. */
 static double part_of(const struct check *check, const struct lock_change *lock)
 {
@@ -83,7 +97,8 @@ static bool is_nearly_one_lock(const struct check *check)
 	const struct comparison *c = check->comparison;
 
 	for (size_t i = 0; i < c->nr_locks; i++)
-		if (part_of(check, &c->locks[i]) >= NEARLY_ALL)
+		if (part_of(check, &c->locks[i]) >= NEARLY_ALL &&
+		    is_eligible(check, &c->locks[i], METRIC_WAIT_USUAL))
 			return true;
 	return false;
 }
@@ -94,14 +109,23 @@ static double default_of(const struct check *check, const struct lock_change *lo
 {
 	const struct budget *budget = check->budget;
 	bool is_total = lock == &check->comparison->total;
+	bool has_units = check->comparison->has_units;
 
 	switch (metric) {
 	case METRIC_HOLD_P50:
 	case METRIC_HOLD_P90:
 		return !is_total && budget->gate_hold > 0 ? budget->hold_rel : NAN;
 	case METRIC_DEMAND:
-		return !is_total && budget->gate_hold > 0 && is_steady(lock) ? budget->hold_rel
-									     : NAN;
+		return !is_total && !has_units && budget->gate_hold > 0 && is_steady(lock)
+			       ? budget->hold_rel
+			       : NAN;
+	case METRIC_DEMAND_PER_UNIT:
+		return !is_total && has_units && budget->gate_hold > 0 ? budget->hold_rel : NAN;
+	case METRIC_ACQUISITIONS_PER_UNIT:
+		return !is_total && has_units && budget->gate_units > 0 &&
+				       !compare_is_exact(check->comparison, lock)
+			       ? budget->units_rel
+			       : NAN;
 	case METRIC_WAIT_USUAL:
 		return budget->gate_wait > 0 && (is_total ? !is_nearly_one_lock(check)
 							  : part_of(check, lock) >= LEAST_PART)
@@ -114,12 +138,6 @@ static double default_of(const struct check *check, const struct lock_change *lo
 	}
 }
 
-static bool is_eligible(const struct check *check, const struct lock_change *lock)
-{
-	return lock == &check->comparison->total ||
-	       (lock->runs_base == check->comparison->base->nr && lock->base_held >= LEAST_HOLDS);
-}
-
 static int ask(struct check *check, struct families *families, enum family_kind kind,
 	       const struct question *question)
 {
@@ -130,6 +148,10 @@ static int ask(struct check *check, struct families *families, enum family_kind 
 		return 0;
 	if (question_is_contention(question->metric) && check->comparison->differ[0]) {
 		families->differ = true;
+		return 0;
+	}
+	if (metric_is_per_unit(question->metric) && !check->comparison->has_units) {
+		families->lacks_units = true;
 		return 0;
 	}
 	all = realloc(family->questions, (family->nr + 1) * sizeof(*all));
@@ -217,7 +239,7 @@ static int ask_others(struct check *check, struct families *families, enum metri
 		struct question question = { lock, metric, default_of(check, lock, metric) };
 		size_t before = family->nr;
 
-		if (question_is_named(check, lock) || !is_eligible(check, lock) ||
+		if (question_is_named(check, lock) || !is_eligible(check, lock, metric) ||
 		    !isnan(limits_of(check, lock).relative[metric]))
 			continue;
 		err = ask(check, families, kind, &question);
@@ -244,7 +266,7 @@ void questions_count(struct check *check, const struct families *families)
 		bool judged = is_asked(families, &c->locks[i]);
 
 		check->nr_judged += judged;
-		check->nr_eligible += judged || is_eligible(check, &c->locks[i]);
+		check->nr_eligible += judged || is_eligible(check, &c->locks[i], METRIC_HOLD_P50);
 	}
 }
 

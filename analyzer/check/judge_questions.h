@@ -25,7 +25,8 @@ struct family {
 
 struct families {
 	struct family family[NR_FAMILIES];
-	bool differ; /* something was asked that cannot be compared */
+	bool differ;	  /* something was asked of waiting, which cannot be compared */
+	bool lacks_units; /* ... of units of work, which not all runs mark */
 };
 
 /* 0 or -ENOMEM; to be freed in either case. */

@@ -24,7 +24,8 @@
 #include <stdlib.h>
 
 #define MOST_SPREADS 3
-#define ERRORS	     8 /* 3 * sqrt(2) * 1.2533 * 1.4826: MADs by the root of the runs */
+#define LEAST_COUNT  0.01 /* acquisitions more per unit of work */
+#define ERRORS	     8	  /* 3 * sqrt(2) * 1.2533 * 1.4826: MADs by the root of the runs */
 
 /* ---- how much it grew ---- */
 
@@ -36,15 +37,18 @@ static double floor_of(const struct check *check, enum metric metric)
 	case METRIC_HOLD_MAX:
 		return check->budget->hold_floor_ns;
 	case METRIC_DEMAND:
+	case METRIC_DEMAND_PER_UNIT:
 		return check->budget->demand_floor_ns;
 	case METRIC_ACQUISITIONS:
 		return 0;
+	case METRIC_ACQUISITIONS_PER_UNIT:
+		return LEAST_COUNT;
 	default:
 		return check->budget->wait_floor_ns;
 	}
 }
 
-/* The wait time behind a share, per run. */
+/* The time behind a share, or what is per unit of work, in the whole run. */
 static double grown_ns(const struct comparison *c, const struct question *q)
 {
 	const struct change *change = &q->lock->metric[q->metric];
@@ -56,6 +60,9 @@ static double grown_ns(const struct comparison *c, const struct question *q)
 	case METRIC_CONTENTION:
 		change = &q->lock->metric[METRIC_WAIT_TOTAL];
 		return change->more - change->base;
+	case METRIC_DEMAND_PER_UNIT:
+	case METRIC_WAIT_PER_UNIT:
+		return (change->more - change->base) * c->base_units;
 	default:
 		return change->more - change->base;
 	}
@@ -262,6 +269,10 @@ int judge_relative(struct check *check)
 	err = questions_find(check, &families);
 	if (!err && families.differ)
 		err = contention_differs(check);
+	if (!err && families.lacks_units)
+		err = inconclusive(check, TIER_ROBUST, "no units of work",
+				   "The budget compares values per unit of work, but not all runs "
+				   "mark theirs.");
 	for (enum family_kind kind = 0; kind < NR_FAMILIES && !err; kind++)
 		err = judge_family(check, kind, &families.family[kind]);
 	questions_count(check, &families);
@@ -278,7 +289,9 @@ const struct place_change *judge_culprit(const struct lock_change *lock, enum me
 
 	for (size_t i = 0; i < lock->nr_places; i++) {
 		const struct place_change *place = &lock->places[i];
-		double gain = question_is_contention(metric) ? place->blamed_ns : place->demand_ns;
+		double gain = metric == METRIC_ACQUISITIONS_PER_UNIT ? place->acquired
+			      : question_is_contention(metric)	     ? place->blamed_ns
+								     : place->demand_ns;
 
 		if (gain > most) {
 			most = gain;

@@ -28,7 +28,8 @@ int words_plain(struct result *result, const char *format, ...)
 
 static bool is_wait(int metric)
 {
-	return metric >= METRIC_WAIT_TOTAL && metric <= METRIC_WAIT_MAX;
+	return (metric >= METRIC_WAIT_TOTAL && metric <= METRIC_WAIT_MAX) ||
+	       metric == METRIC_WAIT_PER_UNIT;
 }
 
 /* " Most of it is in lookup < serve, which holds it 487 ns (before: 388 ns)." */
@@ -39,6 +40,11 @@ static void put_culprit(const struct result *result, FILE *out)
 
 	if (!place)
 		return;
+	if (result->metric == METRIC_ACQUISITIONS_PER_UNIT) {
+		fprintf(out, " Most of it is in %s, which gained %s.", place->place->text,
+			metric_text(more, METRIC_ACQUISITIONS_PER_UNIT, place->acquired));
+		return;
+	}
 	if (is_wait(result->metric)) {
 		fprintf(out, " Most of it while %s held it, which others waited %s longer for.",
 			place->place->text, metric_text(more, METRIC_WAIT_TOTAL, place->blamed_ns));
@@ -135,6 +141,54 @@ static int finish(struct result *result, FILE *out)
 	}
 	take_place(result);
 	return 0;
+}
+
+/* So many digits that the two can be told apart. */
+static void put_counts(double count, double base, FILE *out)
+{
+	char text[OUTPUT_NUMBER], base_text[OUTPUT_NUMBER];
+	const enum metric metric = METRIC_ACQUISITIONS_PER_UNIT;
+
+	if (strcmp(metric_text(text, metric, count), metric_text(base_text, metric, base)) == 0 &&
+	    (count < base || count > base))
+		fprintf(out, "%.9g acquisitions per unit of work instead of %.9g", count, base);
+	else
+		fprintf(out, "%s acquisitions per unit of work instead of %s", text, base_text);
+}
+
+static void put_units(const struct result *result, double most, FILE *out)
+{
+	const struct place_change *place =
+		judge_culprit(result->lock, METRIC_ACQUISITIONS_PER_UNIT);
+	double base = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].base;
+	double more = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].more;
+	char text[OUTPUT_NUMBER];
+
+	fprintf(out, "%s: ", result->subject);
+	if (result->verdict == JUDGED_WARN) {
+		fputs("in some of the new runs, but not in all, ", out);
+		put_counts(most, base, out);
+	} else if (more < base || more > base) {
+		put_counts(more, base, out);
+	} else {
+		fprintf(out, "%s acquisitions per unit of work, as in the baseline",
+			metric_text(text, METRIC_ACQUISITIONS_PER_UNIT, base));
+	}
+	if (result->verdict == JUDGED_FAIL && place)
+		fprintf(out, "; %s gained %s", place->place->text,
+			metric_text(text, METRIC_ACQUISITIONS_PER_UNIT, place->acquired));
+	fputc('.', out);
+}
+
+int words_units(struct result *result, double most)
+{
+	size_t size;
+	FILE *out = open_memstream(&result->text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	put_units(result, most, out);
+	return finish(result, out);
 }
 
 int words_relative(const struct check *check, struct result *result)

@@ -41,10 +41,14 @@ enum metric {
 	METRIC_WAIT_P99,
 	METRIC_WAIT_MAX,
 	METRIC_HOLD_MAX,
+	/* By the program's units of work, where it tells of them. */
+	METRIC_ACQUISITIONS_PER_UNIT,
+	METRIC_DEMAND_PER_UNIT,
+	METRIC_WAIT_PER_UNIT,
 	NR_METRICS,
 };
 
-enum metric_unit { METRIC_NS, METRIC_COUNT, METRIC_RATIO };
+enum metric_unit { METRIC_NS, METRIC_COUNT, METRIC_RATIO, METRIC_MEAN };
 
 struct metric_facts {
 	const char *name;  /* in budgets and tables */
@@ -54,7 +58,8 @@ struct metric_facts {
 };
 extern const struct metric_facts metrics[NR_METRICS];
 
-/* "12.3 us", "4,000", "5.2 %"; "-" when it is not a number. In buf. */
+bool metric_is_per_unit(enum metric metric);
+/* "12.3 us", "4,000", "5.2 %", "2.000"; "-" when it is not a number. In buf. */
 const char *metric_text(char buf[OUTPUT_NUMBER], enum metric metric, double value);
 /* "+26 %", "x3.4", "-5.0 %"; "new" from nothing to something. In buf. */
 const char *metric_change(char buf[OUTPUT_NUMBER], double base, double more);
@@ -115,8 +120,9 @@ struct run {
 	char *program, *host;
 	uint32_t nr_cpus;
 	double duration_ns, thread_ns;
-	bool has_losses; /* of what counts and times are made */
-	bool is_partial; /* a trace could not be read in whole */
+	double work_units; /* that the program told of; 0: none */
+	bool has_losses;   /* of what counts and times are made */
+	bool is_partial;   /* a trace could not be read in whole */
 };
 
 struct runs {
@@ -140,8 +146,12 @@ int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *
 int measure_locks(struct run *run, const struct model *model);
 int measure_order(struct run *run, struct model *model, struct suppressions *suppressions);
 
-/* places.c: fills places of a lock whose class (of the same key) is marked. 0 or -errno. */
-int places_find(struct run_lock *lock, const struct model *model, const bool *of_class);
+/*
+ * places.c: fills the places of all locks; lock_of_class says which one of the run a class of the
+ * model is part of. 0 or -ENOMEM.
+ */
+#define PLACES_NO_LOCK UINT32_MAX
+int places_find(struct run *run, const struct model *model, const uint32_t *lock_of_class);
 void places_fini(struct run_lock *lock);
 
 /* ---- both sides ---- */
@@ -159,6 +169,7 @@ struct place_change {
 	/* of the median run */
 	double base_hold_ns, hold_ns; /* one acquisition's; NAN: not there */
 	double demand_ns, blamed_ns;  /* change */
+	double acquired;	      /* change; per unit of work where both sides have these */
 };
 
 struct lock_change {
@@ -177,6 +188,9 @@ struct comparison {
 	struct lock_change *locks; /* largest change of wait time first */
 	struct lock_change total;
 	double base_thread_ns, more_thread_ns; /* time of all threads, of the median run */
+	double base_units, more_units;	       /* of work, of the median run */
+	size_t base_telling, more_telling;     /* runs that tell of units of work */
+	bool has_units, lacks_units;	       /* all runs do so, or only some */
 	/* Why contention cannot be compared; "" when it can. */
 	char differ[256];
 };
@@ -190,6 +204,12 @@ void compare_fini(struct comparison *comparison);
  */
 double compare_p_grown(const struct comparison *comparison, const struct lock_change *lock,
 		       enum metric metric, double factor);
+/*
+ * Whether the lock's acquisitions per unit of work have no noise: all runs of the baseline, two at
+ * least, agree. Where each of them did the same work and the new runs did another amount, they say
+ * nothing on what does not belong to the work (start-up, a timer), and nothing is exact.
+ */
+bool compare_is_exact(const struct comparison *comparison, const struct lock_change *lock);
 const struct run_lock *run_find_lock(const struct run *run, const char *key);
 
 int diff_text(const struct comparison *comparison, size_t top, FILE *out);

@@ -19,6 +19,7 @@ void diff_json_side(struct json *json, const char *key, const struct runs *runs)
 		json_uint(json, "cpus", run->nr_cpus);
 		json_uint(json, "duration_ns", (uint64_t)run->duration_ns);
 		json_uint(json, "thread_ns", (uint64_t)run->thread_ns);
+		json_uint(json, "work_units", (uint64_t)run->work_units);
 		json_bool(json, "losses", run->has_losses);
 		json_bool(json, "damaged", run->is_partial);
 		json_uint(json, "cycles", run->nr_cycles);
@@ -57,6 +58,7 @@ static void put_places(struct json *json, const struct lock_change *lock)
 		json_double(json, "new_hold_ns", change->hold_ns);
 		json_double(json, "demand_change_ns", change->demand_ns);
 		json_double(json, "blame_change_ns", change->blamed_ns);
+		json_double(json, "acquisitions_change", change->acquired);
 		json_object_end(json);
 	}
 	json_array_end(json);

@@ -1,65 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What fails, what passes, and what cannot be told; and that the writers escape what they must. */
-#include "runs_fixture.h"
-
-#include "../../analyzer/check/check.h"
-
-struct fixture {
-	struct runs base, more;
-	struct comparison comparison;
-	struct budget budget;
-	struct check check;
-};
-
-static void setup(struct fixture *f)
-{
-	*f = (struct fixture){ 0 };
-	budget_init(&f->budget);
-}
-
-static void budget(struct fixture *f, const char *text)
-{
-	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_int_equal(budget_parse(&f->budget, "b.ini", in), 0);
-	fclose(in);
-}
-
-static enum verdict judge(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	assert_int_equal(compare_runs(&f->comparison, &f->base, &f->more), 0);
-	assert_int_equal(check_judge(&f->check, &f->comparison, &f->budget, f->base.nr > 0), 0);
-	return f->check.verdict;
-}
-
-static void teardown(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	budget_fini(&f->budget);
-	runs_fini(&f->base);
-	runs_fini(&f->more);
-}
-
-static const struct result *find(const struct fixture *f, const char *subject, const char *rule)
-{
-	for (size_t i = 0; i < f->check.nr_results; i++)
-		if (strcmp(f->check.results[i].subject, subject) == 0 &&
-		    strcmp(f->check.results[i].rule, rule) == 0)
-			return &f->check.results[i];
-	return NULL;
-}
-
-static const struct result *get(const struct fixture *f, const char *subject, const char *rule)
-{
-	const struct result *result = find(f, subject, rule);
-
-	if (!result)
-		fail_msg("no %s %s", subject, rule);
-	return result;
-}
+#include "check_fixture.h"
 
 /* The verdict on one lock that is held so long, and so often, and waited for. */
 static enum verdict verdict_on(size_t runs, double base_ns, double more_ns, const char *text)
@@ -304,6 +245,23 @@ static void test_small_part(void **state)
 	budget(&f, "[lock \"c\"]\nwait_usual_rel=+50%\n");
 	assert_int_equal(judge(&f), JUDGED_FAIL);
 	assert_int_equal(get(&f, "c", "wait_usual")->verdict, JUDGED_FAIL);
+	teardown(&f);
+}
+
+/* Few holds have no percentiles, but their lock can be all that is waited for. */
+static void test_wait_of_few(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 16; i++)
+		fixture_lock(fixture_run(i < 8 ? &f.base : &f.more), "mu", 10, 1000,
+			     (i < 8 ? 20e6 : 60e6) + (double)i);
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_null(find(&f, "mu", "hold_p50"));
+	assert_int_equal(get(&f, "mu", "wait_usual")->verdict, JUDGED_FAIL);
 	teardown(&f);
 }
 
@@ -555,18 +513,6 @@ static void test_culprit(void **state)
 
 /* ---- writers ---- */
 
-static char *written(const struct fixture *f, int (*write)(const struct check *check, FILE *out))
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(&f->check, out), 0);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
 static size_t count(const char *text, const char *what)
 {
 	size_t nr = 0;
@@ -642,16 +588,27 @@ static void test_annotation_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),	      cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_spread),	      cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_chance),	      cmocka_unit_test(test_looks_at_waiting),
-		cmocka_unit_test(test_wait_alpha),    cmocka_unit_test(test_looks),
-		cmocka_unit_test(test_small_part),    cmocka_unit_test(test_usual_wait),
-		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_noisy_wait),    cmocka_unit_test(test_moved_wait),
-		cmocka_unit_test(test_exact),	      cmocka_unit_test(test_came_and_went),
-		cmocka_unit_test(test_order),	      cmocka_unit_test(test_culprit),
-		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_annotation_limit),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_looks_at_waiting),
+		cmocka_unit_test(test_wait_alpha),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_small_part),
+		cmocka_unit_test(test_wait_of_few),
+		cmocka_unit_test(test_usual_wait),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_noisy_wait),
+		cmocka_unit_test(test_moved_wait),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_came_and_went),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_annotation_limit),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
