@@ -74,6 +74,13 @@ static bool is_steady(const struct lock_change *lock)
 	return change->base_most - change->base_least <= STEADY_COUNTS * change->base;
 }
 
+static bool is_eligible(const struct check *check, const struct lock_change *lock,
+			enum metric metric)
+{
+	return check_judges_all(check, lock->in) && lock->runs_base == lock->in->base->nr &&
+	       (question_is_contention(metric) || lock->base_held >= LEAST_HOLDS);
+}
+
 /* Its part of the baseline's waiting. */
 static double part_of(const struct lock_change *lock)
 {
@@ -82,10 +89,11 @@ static double part_of(const struct lock_change *lock)
 	return all > 0 ? lock->metric[METRIC_WAIT_TOTAL].base / all : 0;
 }
 
-static bool is_nearly_one_lock(const struct comparison *c)
+static bool is_nearly_one_lock(const struct check *check, const struct comparison *c)
 {
 	for (size_t i = 0; i < c->nr_locks; i++)
-		if (part_of(&c->locks[i]) >= NEARLY_ALL)
+		if (part_of(&c->locks[i]) >= NEARLY_ALL &&
+		    is_eligible(check, &c->locks[i], METRIC_WAIT_USUAL))
 			return true;
 	return false;
 }
@@ -114,7 +122,7 @@ static double default_of(const struct check *check, const struct lock_change *lo
 			       ? budget->units_rel
 			       : NAN;
 	case METRIC_WAIT_USUAL:
-		return budget->gate_wait > 0 && (is_total ? !is_nearly_one_lock(lock->in)
+		return budget->gate_wait > 0 && (is_total ? !is_nearly_one_lock(check, lock->in)
 							  : part_of(lock) >= LEAST_PART)
 			       ? budget->wait_rel
 			       : NAN;
@@ -123,14 +131,6 @@ static double default_of(const struct check *check, const struct lock_change *lo
 	default:
 		return NAN;
 	}
-}
-
-static bool is_eligible(const struct check *check, const struct lock_change *lock)
-{
-	if (!check_judges_all(check, lock->in))
-		return false;
-	return lock == &lock->in->total ||
-	       (lock->runs_base == lock->in->base->nr && lock->base_held >= LEAST_HOLDS);
 }
 
 static int ask(struct check *check, struct families *families, enum family_kind kind,
@@ -247,7 +247,7 @@ static int ask_others(struct check *check, struct families *families, enum metri
 		struct question question = { lock, metric, default_of(check, lock, metric) };
 		size_t before = family->nr;
 
-		if (question_is_named(check, lock) || !is_eligible(check, lock) ||
+		if (question_is_named(check, lock) || !is_eligible(check, lock, metric) ||
 		    !isnan(budget_limits(check->budget, lock).relative[metric]))
 			continue;
 		err = ask(check, families, kind, &question);
@@ -275,7 +275,8 @@ void questions_count(struct check *check, const struct families *families)
 			bool judged = is_asked(families, &c->locks[i]);
 
 			check->nr_judged += judged;
-			check->nr_eligible += judged || is_eligible(check, &c->locks[i]);
+			check->nr_eligible +=
+				judged || is_eligible(check, &c->locks[i], METRIC_HOLD_P50);
 		}
 	}
 }
