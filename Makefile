@@ -83,7 +83,7 @@ help:
 	@echo 'check    all tests, by prove'
 	@echo 'check-apps      run real programs with and without the shim: the same results?'
 	@echo 'check-consumers open the exports with the tools that they are for, and install these'
-	@echo 'check-mutants   break the shim in many ways: do the tests notice?'
+	@echo 'check-mutants   break lockprof in many ways: do the tests notice?'
 	@echo 'check-kill      kill a recorded program 1,000 times in each mode of recording'
 	@echo 'tests    build what the tests run, without the sanitizers'
 	@echo 'deps     install what building and testing needs'
@@ -289,7 +289,7 @@ check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
-check-consumers: all tests/consumers/node_modules/.fetched
+check-consumers: all $(BUILD)/tests/export_trace tests/consumers/node_modules/.fetched
 	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
 
 tests/consumers/node_modules/.fetched: tests/consumers/package-lock.json tests/consumers/fetch_trace_processor

@@ -15,11 +15,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct arguments {
 	int color;
-	uint64_t nr_runs;
-	struct option_list baselines, settings;
+	uint64_t nr_runs, max_runs;
+	struct option_list baselines, settings, phases;
 	const char *base_command, *budget, *suppressions, *keep, *junit, *sarif;
 	bool json, github, write_budget;
 };
@@ -82,71 +83,161 @@ static int status_of(enum verdict verdict)
 	return verdict == JUDGED_FAIL ? 3 : verdict == JUDGED_INCONCLUSIVE ? 4 : 0;
 }
 
-/* The exit status. */
-static int judge(const struct runs *base, const struct runs *more, const struct budget *budget,
-		 const struct arguments *arguments)
+static int told(int err)
 {
-	struct comparison comparison = { 0 };
-	struct check check = { 0 };
-	int err = compare_runs(&comparison, base, more), status = 1;
-
-	if (!err && arguments->write_budget) {
-		err = budget_write(&comparison, stdout);
-		status = 0;
-	} else if (!err) {
-		err = check_judge(&check, &comparison, budget, base->nr > 0);
-		if (!err)
-			err = write_all(&check, arguments);
-		status = status_of(check.verdict);
-	}
 	if (err)
 		output_error("cannot check: %s", strerror(-err));
-	check_fini(&check);
-	compare_fini(&comparison);
-	return err ? 1 : status;
+	return err;
 }
 
-/* 0 or -errno, with a message. A budget is made from the operands, so they are the base then. */
-static int collect(struct runs *base, struct runs *more, const struct arguments *arguments,
-		   char **operands, int *failed)
+static int judge(struct check *check, struct scopes *scopes, const struct budget *budget)
 {
-	struct runs *side = arguments->write_budget ? base : more;
-	const struct make_runs plan = {
+	int err = scopes_compare(scopes);
+
+	if (!err)
+		err = check_judge(check, scopes->comparisons, scopes->nr, budget,
+				  scopes->scopes[0].base.nr > 0);
+	return err;
+}
+
+/* ---- the runs ---- */
+
+struct sides {
+	struct scopes scopes;
+	struct symbols *files; /* NULL: each run reads them anew */
+	struct suppressions *suppressions;
+};
+
+static int measure(struct sides *sides)
+{
+	return scopes_measure(&sides->scopes, sides->files, sides->suppressions);
+}
+
+/* What the user named. A budget is made from the operands, so they are the base then. */
+static int collect(struct sides *sides, const struct arguments *arguments, char **operands)
+{
+	struct scope *whole = &sides->scopes.scopes[0];
+	struct runs *side = arguments->write_budget ? &whole->base : &whole->more;
+	int err = 0;
+
+	for (size_t i = 0; i < arguments->baselines.nr && !err; i++)
+		err = runs_add(&whole->base, arguments->baselines.items[i]);
+	for (; !arguments->nr_runs && *operands && !err; operands++)
+		err = runs_add(side, *operands);
+	return err;
+}
+
+static size_t next_runs(size_t nr, size_t most)
+{
+	return 2 * nr < most ? 2 * nr : most;
+}
+
+/* How often the runs can come to be looked at. */
+static unsigned int count_looks(size_t nr, size_t most)
+{
+	unsigned int looks = 1;
+
+	for (; nr < most; nr = next_runs(nr, most))
+		looks++;
+	return looks;
+}
+
+/* Makes the runs, if any are to be made, and measures all. *failed: the status of a program. */
+static int make_and_measure(struct sides *sides, const struct make_runs *plan, bool is_base,
+			    int *failed)
+{
+	struct scope *whole = &sides->scopes.scopes[0];
+	int err = plan->nr ? make_runs(plan, &whole->base, is_base ? &whole->base : &whole->more,
+				       failed)
+			   : 0;
+
+	return err ? err : measure(sides);
+}
+
+/* The phases that the baseline has. */
+static int add_phases(struct scopes *scopes)
+{
+	size_t nr = scopes->scopes[0].base.nr;
+	int err = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct run *run = &scopes->scopes[0].base.runs[i];
+
+		for (size_t k = 0; k < run->nr_phases && !err; k++)
+			err = scopes_add(scopes, run->phases[k]);
+	}
+	return err;
+}
+
+/* Of all phases, or of those that the user named. */
+static int write_budget(struct sides *sides, bool all_phases)
+{
+	int err = all_phases ? told(add_phases(&sides->scopes)) : 0;
+
+	if (!err)
+		err = measure(sides);
+	if (err)
+		return err;
+	err = scopes_compare(&sides->scopes);
+	if (!err)
+		err = budget_write(sides->scopes.comparisons, sides->scopes.nr, stdout);
+	return told(err);
+}
+
+/* As long as the runs cannot tell all, and more of them could, makes as many again. */
+static int judge_runs(struct check *check, struct sides *sides, struct make_runs *plan, size_t most,
+		      const struct budget *budget, int *failed)
+{
+	for (;;) {
+		int err = make_and_measure(sides, plan, false, failed);
+
+		if (!err && !sides->scopes.scopes[0].more.nr)
+			err = -ECANCELED; /* the baseline's program failed, which has been said */
+		if (!err)
+			err = told(judge(check, &sides->scopes, budget));
+		if (err || *failed || plan->nr >= most || !check->wants_runs ||
+		    check->verdict == JUDGED_FAIL)
+			return err;
+		check_fini(check);
+		scopes_forget(&sides->scopes);
+		plan->nr_made = plan->nr;
+		plan->nr = next_runs(plan->nr, most);
+		if (isatty(STDERR_FILENO))
+			fprintf(stderr, "%zu runs cannot tell all; going on to %zu\n",
+				plan->nr_made, plan->nr);
+	}
+}
+
+/* The exit status. */
+static int run_check(const struct arguments *arguments, char **operands, struct budget *budget,
+		     struct suppressions *suppressions)
+{
+	struct sides sides = { .files = symbols_new(NULL), .suppressions = suppressions };
+	struct check check = { 0 };
+	struct make_runs plan = {
 		.nr = arguments->nr_runs,
 		.command = operands,
 		.base_command = arguments->base_command,
 		.keep = arguments->keep,
 		.settings = &arguments->settings,
 	};
-	int err = 0;
-
-	*failed = 0;
-	for (size_t i = 0; i < arguments->baselines.nr && !err; i++)
-		err = runs_add(base, arguments->baselines.items[i]);
-	if (!err && plan.nr)
-		return make_runs(&plan, base, side, failed);
-	for (; *operands && !err; operands++)
-		err = runs_add(side, *operands);
-	return err;
-}
-
-static int run_check(const struct arguments *arguments, char **operands,
-		     const struct budget *budget, struct suppressions *suppressions)
-{
-	struct runs base = { 0 }, more = { 0 };
-	int failed, status = 1;
-	int err = collect(&base, &more, arguments, operands, &failed);
-	struct symbols *files = symbols_new(NULL); /* without it each run reads them anew */
+	int failed = 0, status = 0;
+	int err = told(budget_scopes(budget, &sides.scopes));
 
 	if (!err)
-		err = runs_measure(&base, files, suppressions);
-	if (!err)
-		err = runs_measure(&more, files, suppressions);
-	symbols_free(files);
-	if (!err)
-		status = judge(&base, &more, budget, arguments);
-	runs_fini(&base);
-	runs_fini(&more);
+		err = collect(&sides, arguments, operands);
+	budget->nr_looks = count_looks(plan.nr, arguments->max_runs);
+	if (!err && arguments->write_budget) {
+		err = make_and_measure(&sides, &plan, true, &failed);
+		err = err ? err : write_budget(&sides, !budget->only.nr);
+	} else if (!err) {
+		err = judge_runs(&check, &sides, &plan, arguments->max_runs, budget, &failed);
+		err = err ? err : told(write_all(&check, arguments));
+		status = status_of(check.verdict);
+	}
+	check_fini(&check);
+	symbols_free(sides.files);
+	scopes_fini(&sides.scopes);
 	make_runs_clean();
 	return err ? 1 : failed && status != 3 ? 1 : status;
 }
@@ -156,6 +247,8 @@ static int read_files(const struct arguments *arguments, struct budget *budget,
 {
 	int err = arguments->budget ? budget_read(budget, arguments->budget) : 0;
 
+	if (!err && arguments->phases.nr)
+		err = told(budget_only(budget, &arguments->phases));
 	if (!err && arguments->suppressions)
 		err = suppressions_read(suppressions, arguments->suppressions);
 	return err;
@@ -170,13 +263,17 @@ static int check_arguments(const struct options *options, const struct arguments
 		return options_usage_error(options, arguments->nr_runs
 							    ? "which command shall be run?"
 							    : "check needs a trace, or --runs=N");
-	if (arguments->nr_runs > 1000)
-		return options_usage_error(options, "--runs=%llu: 1000 at most",
-					   (unsigned long long)arguments->nr_runs);
-	if (!arguments->nr_runs &&
-	    (arguments->base_command || arguments->keep || arguments->settings.nr))
-		return options_usage_error(options,
-					   "--baseline-cmd, --keep and --opt need --runs=N");
+	if (arguments->nr_runs > 1000 || arguments->max_runs > 1000)
+		return options_usage_error(options, "1000 runs at most");
+	if (!arguments->nr_runs && (arguments->base_command || arguments->max_runs ||
+				    arguments->keep || arguments->settings.nr))
+		return options_usage_error(
+			options, "--baseline-cmd, --max-runs, --keep and --opt need --runs=N");
+	if (arguments->max_runs && !(arguments->base_command || arguments->baselines.nr))
+		return options_usage_error(options, "--max-runs needs a baseline");
+	if (arguments->max_runs && arguments->max_runs < arguments->nr_runs)
+		return options_usage_error(options, "--max-runs=%llu is less than --runs",
+					   (unsigned long long)arguments->max_runs);
 	if (arguments->base_command && arguments->baselines.nr)
 		return options_usage_error(options,
 					   "--baseline and --baseline-cmd exclude each other");
@@ -195,8 +292,12 @@ int cmd_check(int argc, char **argv)
 		{ "baseline", 'b', OPTION_LIST, &arguments.baselines, "TRACE",
 		  "what to compare with: a trace or a folder (repeatable)", NULL },
 		{ "budget", 0, OPTION_TEXT, &arguments.budget, "FILE", "limits", NULL },
+		{ "phase", 0, OPTION_LIST, &arguments.phases, "NAME",
+		  "judge this phase of the program alone (repeatable)", NULL },
 		{ "runs", 'n', OPTION_COUNT, &arguments.nr_runs, "N",
 		  "run COMMAND so often, recorded", NULL },
+		{ "max-runs", 0, OPTION_COUNT, &arguments.max_runs, "N",
+		  "and up to so often while these cannot tell all", NULL },
 		{ "baseline-cmd", 0, OPTION_TEXT, &arguments.base_command, "COMMAND",
 		  "what to compare with is run by sh, in turn with COMMAND", NULL },
 		{ "keep", 0, OPTION_TEXT, &arguments.keep, "DIR",
@@ -245,5 +346,6 @@ int cmd_check(int argc, char **argv)
 	budget_fini(&budget);
 	free(arguments.baselines.items);
 	free(arguments.settings.items);
+	free(arguments.phases.items);
 	return status;
 }

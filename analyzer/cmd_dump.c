@@ -41,7 +41,7 @@ static void print_event(const struct dump *dump, const struct trace_event *e, ui
 	       reader_time_ns(dump->reader, e->ticks), thread, words->name, words->arg, e->arg);
 	if (!strcmp(words->arg, "node") && e->arg <= UINT32_MAX)
 		node = reader_node(dump->reader, (uint32_t)e->arg);
-	if (node)
+	if (node && e->type != TRACE_EV_WORK)
 		printf(" lock %u", node->lock);
 	for (unsigned int i = 0; i < trace_event_args[e->type]; i++) {
 		bool ticks = words->value[i].unit == WORDS_TICKS;
@@ -77,6 +77,7 @@ static void dump_by_slot(struct dump *dump)
 		const struct reader_stream *stream = reader_stream(dump->reader, i);
 
 		cursor_init(&c, stream);
+		c.raw = true;
 		while (cursor_next(&c))
 			if (!dump_event(dump, &c))
 				return;
@@ -103,6 +104,7 @@ static int dump_by_time(struct dump *dump)
 
 	for (i = 0; !err && i < nr; i++) {
 		cursor_init(&c[i], reader_stream(dump->reader, i));
+		c[i].raw = true;
 		has[i] = cursor_next(&c[i]);
 	}
 	while (!err && (i = earliest(c, has, nr)) < nr && dump_event(dump, &c[i]))
@@ -131,6 +133,14 @@ static void print_code(const char *word, uint64_t pc)
 		printf(" %s %u+0x%llx", word, TRACE_PC_MODULE(pc), TRACE_PC_OFFSET(pc));
 	else if (pc)
 		printf(" %s 0x%" PRIx64, word, pc);
+}
+
+/* Nodes of several phases that are one place have the same parent here. */
+static void print_phase(const struct dump *dump, uint32_t phase)
+{
+	if (phase)
+		printf(" phase %u", phase);
+	print_text("called", reader_phase_name(dump->reader, phase));
 }
 
 static bool more(struct dump *dump)
@@ -201,6 +211,7 @@ static void dump_nodes(struct dump *dump)
 		printf("node %u parent %u lock %u %s%s stack %u", id, n->parent, n->lock,
 		       words_how(n->mode), n->mode & TRACE_SHARED ? " shared" : "", n->stack);
 		print_code("site", n->site);
+		print_phase(dump, reader_phase_of(dump->reader, id));
 		putchar('\n');
 	}
 }
@@ -241,6 +252,20 @@ static void dump_slots(struct dump *dump)
 	}
 }
 
+static void dump_phases(struct dump *dump)
+{
+	for (size_t i = 0; i < reader_nr_phase_changes(dump->reader); i++) {
+		const struct reader_phase_change *c = reader_phase_change(dump->reader, i);
+
+		if (!more(dump))
+			return;
+		printf("change at %" PRIu64 " to phase %u", reader_time_ns(dump->reader, c->ticks),
+		       c->phase);
+		print_text("called", reader_phase_name(dump->reader, c->phase));
+		puts(c->off ? " recording stopped" : "");
+	}
+}
+
 static void dump_stats(struct dump *dump)
 {
 	for (size_t i = 0; i < reader_nr_stats(dump->reader); i++) {
@@ -277,8 +302,8 @@ static void dump_hists(struct dump *dump)
 static void dump_records(struct dump *dump)
 {
 	static void (*const part[])(struct dump * dump) = {
-		dump_modules, dump_threads, dump_locks, dump_nodes,
-		dump_stacks,  dump_slots,   dump_stats, dump_hists,
+		dump_modules, dump_threads, dump_locks, dump_nodes, dump_stacks,
+		dump_phases,  dump_slots,   dump_stats, dump_hists,
 	};
 
 	for (size_t i = 0; i < sizeof(part) / sizeof(*part); i++)

@@ -29,6 +29,7 @@ struct info {
 	uint64_t nr_events, event_bytes;
 	uint64_t acquisitions; /* of these; folded ones apart */
 	uint64_t folded;
+	uint64_t work_units; /* in either form */
 	uint64_t bad[BAD_MAX]; /* offsets of what could not be decoded */
 	size_t nr_bad;
 };
@@ -58,6 +59,8 @@ static void count_events(struct info *info)
 		while (cursor_next(&c)) {
 			info->events[c.event.type]++;
 			info->nr_events++;
+			if (c.event.type == TRACE_EV_WORK)
+				info->work_units += c.event.value[0];
 			count_bad(info, &c);
 		}
 		count_bad(info, &c);
@@ -72,6 +75,13 @@ static bool node_acquires(const struct reader *reader, uint32_t id)
 	return !node || (node->mode & TRACE_HOW_MASK) <= TRACE_HOW_REACQUIRE;
 }
 
+static bool node_works(const struct reader *reader, uint32_t id)
+{
+	const struct trace_node *node = reader_node(reader, id);
+
+	return node && (node->mode & TRACE_HOW_MASK) == TRACE_HOW_WORK;
+}
+
 static void count_folded(struct info *info)
 {
 	for (size_t i = 0; i < reader_nr_stats(info->reader); i++) {
@@ -79,6 +89,8 @@ static void count_folded(struct info *info)
 
 		if (node_acquires(info->reader, stat->node))
 			info->folded += stat->acquired;
+		else if (node_works(info->reader, stat->node))
+			info->work_units += stat->acquired;
 	}
 }
 
@@ -195,6 +207,9 @@ static void print_content(const struct reader *reader)
 		   " stacks, %" PRIu64 " modules",
 		   COUNT(reader, thread), COUNT(reader, lock), COUNT(reader, node),
 		   COUNT(reader, stack), COUNT(reader, module));
+	if (reader_nr_phases(reader))
+		print_fact("phases", "%zu, with %zu changes", reader_nr_phases(reader),
+			   reader_nr_phase_changes(reader));
 	print_fact("statistics", "%zu, with %zu histograms", reader_nr_stats(reader),
 		   reader_nr_hists(reader));
 }
@@ -219,6 +234,8 @@ static void print_events(const struct info *info)
 		print_fact("", "%.2f bytes an acquisition", bytes_per_acquisition(info));
 	if (info->folded)
 		print_fact("folded", "%s acquisitions", output_count(count, info->folded));
+	if (info->work_units)
+		print_fact("work", "%s units", output_count(count, info->work_units));
 }
 
 static void print_losses(const struct reader *reader)
@@ -307,6 +324,8 @@ static void json_content(struct json *json, const struct reader *reader)
 	json_uint(json, "nodes", COUNT(reader, node));
 	json_uint(json, "stacks", COUNT(reader, stack));
 	json_uint(json, "modules", COUNT(reader, module));
+	json_uint(json, "phases", reader_nr_phases(reader));
+	json_uint(json, "phase_changes", reader_nr_phase_changes(reader));
 	json_uint(json, "statistics", reader_nr_stats(reader));
 	json_uint(json, "histograms", reader_nr_hists(reader));
 }
@@ -320,6 +339,7 @@ static void json_events(struct json *json, const struct info *info)
 	json_uint(json, "event_bytes", info->event_bytes);
 	json_double(json, "bytes_per_acquisition", bytes_per_acquisition(info));
 	json_uint(json, "folded_acquisitions", info->folded);
+	json_uint(json, "work_units", info->work_units);
 }
 
 static void json_damage(struct json *json, uint64_t offset, const char *text)

@@ -22,6 +22,7 @@ struct arguments {
 	int key, by, color;
 	bool json, csv, all, is_short, whole_stacks, wide;
 	uint64_t top;
+	const char *phase;
 };
 
 /* ---- writing ---- */
@@ -63,6 +64,7 @@ static int report_model(struct model *model, const struct arguments *arguments)
 		.whole_stacks = arguments->whole_stacks,
 		.wide = arguments->wide,
 		.width = output_width(),
+		.only_phase = arguments->phase,
 		.frames = model_frames,
 	};
 	int err = model_finish(model);
@@ -75,16 +77,42 @@ static int report_model(struct model *model, const struct arguments *arguments)
 	return err;
 }
 
+/* Which ones there are, for who named another. */
+static void tell_phases(const struct model *model, const char *wanted)
+{
+	char *names = NULL;
+	size_t size;
+	FILE *out = open_memstream(&names, &size);
+
+	for (size_t i = 1; out && i < model->nr_phases; i++)
+		fprintf(out, "%s\"%s\"", i > 1 ? ", " : "", model->phases[i].name);
+	if (out)
+		fclose(out);
+	if (model->nr_phases > 1)
+		output_error("there is no phase \"%s\"; there are: %s", wanted,
+			     names ? names : strerror(ENOMEM));
+	else
+		output_error("there is no phase \"%s\": the program told of none", wanted);
+	free(names);
+}
+
 static int run(const struct arguments *arguments, char **paths, int nr_paths)
 {
 	struct model *model = model_new();
 	int err, report_err = 0;
 
-	if (!model) {
+	if (!model || (arguments->phase && model_only_phase(model, arguments->phase))) {
 		output_error("%s", strerror(ENOMEM));
+		model_free(model);
 		return 1;
 	}
 	err = traces_add(model, (const char *const *)paths, (size_t)nr_paths);
+	if (arguments->phase && model->nr_processes > 0 &&
+	    !report_has_phase(model, arguments->phase)) {
+		tell_phases(model, arguments->phase);
+		model_free(model);
+		return 2;
+	}
 	if (model->nr_processes > 0)
 		report_err = report_model(model, arguments);
 	model_free(model);
@@ -99,6 +127,8 @@ int cmd_report(int argc, char **argv)
 		  report_key_words },
 		{ "by", 0, OPTION_CHOICE, &arguments.by, "WHAT",
 		  "what a row of the table is (class)", report_by_words },
+		{ "phase", 0, OPTION_TEXT, &arguments.phase, "NAME",
+		  "only what was done in this phase of the program", NULL },
 		{ "top", 'n', OPTION_COUNT, &arguments.top, "N", "rows of each table (20)", NULL },
 		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL, "all rows", NULL },
 		{ "short", 's', OPTION_FLAG, &arguments.is_short, NULL,

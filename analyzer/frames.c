@@ -12,6 +12,9 @@
 
 /* Wrappers by the beginning of the function's name, and where it must end ('$') by the whole. */
 static const char *const glue_functions[] = {
+	/* lockprof.h, inlined */
+	"lockprof_lock_",
+	"lockprof_work$",
 	/* C++: libstdc++ and libc++ headers, boost, abseil */
 	"__gthread_",
 	"__gthrw_",

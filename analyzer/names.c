@@ -5,7 +5,8 @@
  * A lock is called by the name that the program gave it, or by its variable. Others are called
  * after the place that made them, or that used them first; the address tells instances apart.
  *
- * Locks of one class are alike: made at one place of one program, or elements of one array. Two
+ * Locks of one class are alike: made at one place of one program, elements of one array, or given
+ * one name, or names that differ in a number in brackets alone ("shard[7]"). Two
  * variables of the same name ("static pthread_mutex_t lock" in two files) are two classes, told
  * apart by where they lie. Semaphores that signal are no class with those that are used as locks,
  * although Python makes both at one place: waiting for the first is no contention.
@@ -224,13 +225,22 @@ static char *told_apart(const struct lock *lock, const char *label)
 		    (unsigned long long)TRACE_PC_OFFSET(at));
 }
 
+/* Its name is not the variable's: where that lies tells nothing. */
+static bool is_given(const struct named *named)
+{
+	return strcmp(strrchr(named->key, '\n'), "\n0") == 0;
+}
+
 static int tell_apart(struct model *model, struct named *named, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
 		struct lock *lock = &model->locks[named[i].lock];
-		char *class_label = told_apart(lock, named[i].class_label);
-		char *label = lock->name ? told_apart(lock, lock->label) : NULL;
+		char *class_label, *label;
 
+		if (is_given(&named[i]))
+			continue;
+		class_label = told_apart(lock, named[i].class_label);
+		label = lock->name ? told_apart(lock, lock->label) : NULL;
 		if (!class_label || (lock->name && !label)) {
 			free(class_label);
 			free(label);

@@ -12,33 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counter.h"
 #include "reader_internal.h"
 
 #define APART_NS     20000ull	  /* closer calibrations are no measurement: 15 ns off each */
 #define SAME_BOOT_NS 5000000000ll /* realtime may be stepped by so much meanwhile */
-
-#if defined(__x86_64__)
-#define COUNTER_HERE TRACE_CLOCK_TSC
-static uint64_t counter_here(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-#elif defined(__aarch64__)
-#define COUNTER_HERE TRACE_CLOCK_CNTVCT
-static uint64_t counter_here(void)
-{
-	uint64_t count;
-
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
-	return count;
-}
-#else
-#define COUNTER_HERE 0
-static uint64_t counter_here(void)
-{
-	return 0;
-}
-#endif
 
 /* An even sequence above zero: written, and wholly. */
 static bool calibration_valid(const struct trace_calibration *c)

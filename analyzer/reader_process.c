@@ -2,48 +2,20 @@
 /*
  * reader_process.c: the process behind a trace: does it live, and how did it end
  *
- * A process number alone proves nothing, since numbers are used again: the process must also have
- * this very file in its memory.
+ * Whether it lives is asked of live.c.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "live.h"
 #include "reader_internal.h"
-
-static bool maps_inode(uint32_t pid, uint64_t inode)
-{
-	char path[64], line[8192];
-	unsigned long long found;
-	bool maps = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (!maps && fgets(line, sizeof(line), file))
-		maps = sscanf(line, "%*s %*s %*s %*s %llu", &found) == 1 && found == inode;
-	fclose(file);
-	return maps;
-}
 
 bool reader_is_live(const struct reader *reader)
 {
-	const struct trace_header *h = &reader->header;
-	char host[sizeof(h->host)] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	if (h->end != TRACE_END_RUNNING || h->pid == 0 || h->pid > INT32_MAX ||
-	    strcmp(host, h->host) != 0)
-		return false;
-	if (kill((pid_t)h->pid, 0) < 0 && errno != EPERM)
-		return false;
-	return maps_inode(h->pid, reader->inode);
+	return live_check(&reader->header, reader->inode) == 0;
 }
 
 /* Value before kind: whoever reads in between still sees a running program. */

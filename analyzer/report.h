@@ -13,6 +13,7 @@
  *	report_cells.c	  ... what each column shows
  *	report_waits.c	  who waited where, and who held it
  *	report_apart.c	  waits that are no contention
+ *	report_phases.c	  phases and units of work
  *	report_coverage.c  what was seen, and what could not be
  *	report_json.c, report_csv.c	  the same for programs
  *	report_json_parts.c	  what other outputs say in the same JSON
@@ -47,6 +48,7 @@ enum report_by {
 	REPORT_BY_THREAD,
 	REPORT_BY_SITE,
 	REPORT_BY_PROCESS,
+	REPORT_BY_PHASE,
 };
 extern const char *const report_by_words[];
 
@@ -70,6 +72,7 @@ struct report {
 	bool whole_stacks;
 	bool wide; /* all columns side by side, whatever the width is */
 	size_t width;
+	const char *only_phase; /* that the model counts; NULL: all */
 	report_frames_fn frames;
 	/* When set, sentences go here instead of to the output: as they are, glue included. */
 	void (*tell)(void *teller, const struct report_line *line, enum output_face face);
@@ -124,7 +127,8 @@ uint64_t report_waits(const struct counters *c);
 uint64_t report_avg_wait_ns(const struct counters *c);
 /* a / b, 0 when b is. */
 double report_ratio(uint64_t a, uint64_t b);
-/* A thread's waiting is a part of its own life, a process's of its threads', others of all. */
+/* Of a thread's own life, of the time of a process's or phase's threads; others: of all threads'.
+ */
 double report_wait_share(const struct report *report, enum report_by by,
 			 const struct report_row *row, const struct counters *c);
 double report_per_second(uint64_t count, uint64_t duration_ns);
@@ -266,6 +270,19 @@ int report_waits_and_holders(const struct report *report, FILE *out);
 int report_apart(const struct report *report, FILE *out);
 int report_coverage(const struct report *report, FILE *out);
 
+/* ---- report_phases.c ---- */
+
+/* "(no phase)" for that. */
+const char *report_phase_name(const struct phase *phase);
+bool report_has_phase(const struct model *model, const char *name);
+/* Whether the report is about it: all are, unless one was asked for. */
+bool report_phase_chosen(const struct report *report, const struct phase *phase);
+/* Acquisitions of a unit of work, one after the other, each as long as half of them are. */
+uint64_t report_serial_demand_ns(const struct counters *c, uint64_t units);
+int report_phase_story(const struct report *report, FILE *out);
+int report_phase_table(const struct report *report, FILE *out);
+int report_off(const struct report *report, FILE *out);
+
 /* ---- report_facts.c ---- */
 
 /* Facts of the process, all zero when it has no reader. */
@@ -296,6 +313,8 @@ void report_json_percentile(struct json *json, const char *key, const struct his
 			    double part);
 void report_json_wait(struct json *json, const struct counters *c);
 void report_json_hold(struct json *json, const struct counters *c);
+void report_json_per_unit(struct json *json, const struct counters *c, uint64_t units);
+void report_json_phases(struct json *json, const struct report *report);
 void report_json_cond_facts(struct json *json, const struct cond_row *cond);
 int report_csv(const struct report *report, FILE *out);
 

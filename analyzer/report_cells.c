@@ -96,6 +96,11 @@ CELL(cell_acquired)
 	return OUTPUT_PLAIN;
 }
 
+CELL(cell_contended)
+{
+	return optional_count(text, c->contended);
+}
+
 CELL(cell_contention)
 {
 	put_ratio(text, report_ratio(c->contended, c->acquired));
@@ -257,6 +262,78 @@ CELL(cell_end)
 	return OUTPUT_PLAIN;
 }
 
+static const struct phase *phase_of(const struct report *report, const struct report_row *row)
+{
+	return &report->model->phases[row->index];
+}
+
+/* Three digits, as many as are sure. */
+static enum output_face per_unit(char *text, uint64_t count, uint64_t units)
+{
+	text[0] = '\0';
+	if (count && units)
+		snprintf(text, REPORT_CELL, "%.3g", report_ratio(count, units));
+	return OUTPUT_PLAIN;
+}
+
+CELL(cell_per_unit)
+{
+	return per_unit(text, c->acquired, report->model->work_units);
+}
+
+CELL(cell_serial_demand)
+{
+	uint64_t units = report->model->work_units;
+
+	return optional_time(text, units ? report_serial_demand_ns(c, units) : 0);
+}
+
+CELL(cell_phase_time)
+{
+	put_time(text, phase_of(report, row)->time_ns);
+	return OUTPUT_PLAIN;
+}
+
+CELL(cell_phase_share)
+{
+	uint64_t all_ns = 0;
+
+	for (size_t i = 0; i < report->model->nr_phases; i++)
+		all_ns += report->model->phases[i].time_ns;
+	put_ratio(text, report_ratio(phase_of(report, row)->time_ns, all_ns));
+	return OUTPUT_PLAIN;
+}
+
+CELL(cell_phase_begins)
+{
+	return optional_count(text, phase_of(report, row)->begins);
+}
+
+CELL(cell_phase_frequency)
+{
+	text[0] = '\0';
+	if (c->acquired)
+		output_si(text, report_per_second(c->acquired, phase_of(report, row)->time_ns));
+	return OUTPUT_PLAIN;
+}
+
+CELL(cell_phase_units)
+{
+	return optional_count(text, phase_of(report, row)->work_units);
+}
+
+CELL(cell_phase_per_unit)
+{
+	return per_unit(text, c->acquired, phase_of(report, row)->work_units);
+}
+
+CELL(cell_phase_wait_per_unit)
+{
+	uint64_t units = phase_of(report, row)->work_units;
+
+	return optional_time(text, units ? c->wait_ns / units : 0);
+}
+
 static const struct report_column lock_columns[] = {
 	{ "Acquired", cell_acquired, false, false },
 	{ "Cont%", cell_contention, false, false },
@@ -276,6 +353,27 @@ static const struct report_column lock_columns[] = {
 	{ "Try fail", cell_try_failures, true, false },
 	{ "Timeouts", cell_timeouts, true, false },
 	{ "Relocks", cell_relocks, true, false },
+	{ "/unit", cell_per_unit, true, false },
+	{ "Serial/unit", cell_serial_demand, true, false },
+};
+
+static const struct report_column phase_columns[] = {
+	{ "Time", cell_phase_time, false, false },
+	{ "Time%", cell_phase_share, false, false },
+	{ "Acquired", cell_acquired, false, false },
+	{ "Cont%", cell_contention, false, false },
+	{ "Wait", cell_wait, false, false },
+	{ "Wait%", cell_share, false, false },
+	{ "Units", cell_phase_units, true, false },
+	{ "/unit", cell_phase_per_unit, true, false },
+	{ "Wait/unit", cell_phase_wait_per_unit, true, false },
+	{ "Contended", cell_contended, true, false },
+	{ "Begins", cell_phase_begins, true, false },
+	{ "Per s", cell_phase_frequency, true, false },
+	{ "Max wait", cell_wait_max, true, false },
+	{ "Hold p50", cell_hold_p50, true, false },
+	{ "Hold p99", cell_hold_p99, true, false },
+	{ "Hold max", cell_hold_max, true, false },
 };
 
 static const struct report_column thread_columns[] = {
@@ -330,6 +428,9 @@ const struct report_column *report_columns(enum report_by by, size_t *nr)
 	case REPORT_BY_PROCESS:
 		*nr = NR(process_columns);
 		return process_columns;
+	case REPORT_BY_PHASE:
+		*nr = NR(phase_columns);
+		return phase_columns;
 	default:
 		*nr = NR(lock_columns);
 		return lock_columns;

@@ -143,7 +143,7 @@ static int print_heirs(const struct report *report, const struct process *proces
 	bool *slots;
 	size_t nr;
 
-	if (!reader_nr_stats(process->reader))
+	if (!reader_has_folded(process->reader))
 		return 0;
 	slots = calloc(UINT16_MAX + 1, sizeof(*slots));
 	if (!slots)
@@ -249,6 +249,8 @@ int report_coverage(const struct report *report, FILE *out)
 	err = print_seen(report, out);
 	if (!err)
 		err = print_losses(report, out);
+	if (!err)
+		err = report_off(report, out);
 	if (!err)
 		err = print_skews(report, out);
 	for (size_t i = 0; !err && i < model->nr_processes; i++) {

@@ -61,11 +61,25 @@ static void put_if_known(FILE *out, uint64_t value, bool is_known)
 		fputc(',', out);
 }
 
+static void put_per_unit(FILE *out, uint64_t count, uint64_t units)
+{
+	if (units)
+		fprintf(out, ",%.6g", report_ratio(count, units));
+	else
+		fputc(',', out);
+}
+
 static void put_percentile(FILE *out, const struct histogram *h, double p)
 {
 	bool is_known = h && histogram_count(h);
 
 	put_if_known(out, is_known ? histogram_percentile_ns(h, p) : 0, is_known);
+}
+
+static uint64_t row_time_ns(const struct report *report, const struct report_row *row)
+{
+	return report->by == REPORT_BY_PHASE ? report->model->phases[row->index].time_ns
+					     : report->model->duration_ns;
 }
 
 static const char counter_fields[] =
@@ -75,13 +89,12 @@ static const char counter_fields[] =
 
 static void put_counters(FILE *out, const struct report *report, const struct report_row *row)
 {
-	const struct model *model = report->model;
 	const struct counters *c = row->all;
 
 	put_uint(out, c->acquired);
 	put_uint(out, c->contended);
 	fprintf(out, ",%.6g", report_ratio(c->contended, c->acquired));
-	fprintf(out, ",%.6g", report_per_second(c->acquired, model->duration_ns));
+	fprintf(out, ",%.6g", report_per_second(c->acquired, row_time_ns(report, row)));
 	put_uint(out, c->wait_ns);
 	fprintf(out, ",%.6g", report_wait_share(report, report->by, row, c));
 	put_uint(out, c->wait_max_ns);
@@ -107,13 +120,18 @@ static const char *const head_fields[] = {
 	[REPORT_BY_THREAD] = "name,tid,process,lifetime_ns",
 	[REPORT_BY_SITE] = "site,lock,process",
 	[REPORT_BY_PROCESS] = "exe,pid,exit,duration_ns,thread_ns",
+	[REPORT_BY_PHASE] = "phase,time_ns,thread_ns,begins,work_units",
 };
+#define LOCK_TAIL                                                                                  \
+	",threads,owner_changes,max_waiters,unattributed_ns,folded_wait_ns,acquisitions_per_unit," \
+	"serial_demand_ns_per_unit"
 static const char *const tail_fields[] = {
-	[REPORT_BY_CLASS] = ",threads,owner_changes,max_waiters,unattributed_ns,folded_wait_ns",
-	[REPORT_BY_LOCK] = ",threads,owner_changes,max_waiters,unattributed_ns,folded_wait_ns",
+	[REPORT_BY_CLASS] = LOCK_TAIL,
+	[REPORT_BY_LOCK] = LOCK_TAIL,
 	[REPORT_BY_THREAD] = ",cond_wait_ns,join_wait_ns,barrier_wait_ns,futex_wait_ns",
 	[REPORT_BY_SITE] = "",
 	[REPORT_BY_PROCESS] = ",threads,locks",
+	[REPORT_BY_PHASE] = ",acquisitions_per_unit,wait_ns_per_unit",
 };
 
 static void put_lock_head(FILE *out, const struct model *model, const struct report_row *row)
@@ -148,6 +166,14 @@ static void put_site_head(FILE *out, const struct model *model, const struct rep
 	put_uint(out, site->process->number);
 }
 
+static void put_phase_head(FILE *out, const struct phase *phase)
+{
+	put_uint(out, phase->time_ns);
+	put_uint(out, phase->thread_ns);
+	put_uint(out, phase->begins);
+	put_uint(out, phase->work_units);
+}
+
 static void put_head(FILE *out, const struct report *report, const struct report_row *row)
 {
 	const struct model *model = report->model;
@@ -169,6 +195,9 @@ static void put_head(FILE *out, const struct report *report, const struct report
 	case REPORT_BY_PROCESS:
 		put_process_head(out, &model->processes[row->index]);
 		break;
+	case REPORT_BY_PHASE:
+		put_phase_head(out, &model->phases[row->index]);
+		break;
 	default:
 		fprintf(out, ",%s", report_kind_name(row->kind));
 		put_uint(out, row->nr_locks);
@@ -178,6 +207,7 @@ static void put_head(FILE *out, const struct report *report, const struct report
 static void put_tail(FILE *out, const struct report *report, const struct report_row *row)
 {
 	const struct thread *thread;
+	const struct phase *phase;
 
 	switch (report->by) {
 	case REPORT_BY_THREAD:
@@ -193,12 +223,21 @@ static void put_tail(FILE *out, const struct report *report, const struct report
 		put_uint(out, row->nr_threads);
 		put_uint(out, row->nr_locks);
 		break;
+	case REPORT_BY_PHASE:
+		phase = &report->model->phases[row->index];
+		put_per_unit(out, row->all->acquired, phase->work_units);
+		put_if_known(out, phase->work_units ? row->all->wait_ns / phase->work_units : 0,
+			     phase->work_units);
+		break;
 	default:
 		put_uint(out, row->nr_threads);
 		put_if_known(out, row->owner_changes, row->owner_changes != UINT64_MAX);
 		put_if_known(out, row->max_waiters, row->max_waiters != UINT32_MAX);
 		put_if_known(out, row->unattributed_ns, report->model->has_events);
 		put_uint(out, row->folded_wait_ns);
+		put_per_unit(out, row->all->acquired, report->model->work_units);
+		put_if_known(out, report_serial_demand_ns(row->all, report->model->work_units),
+			     report->model->work_units && row->all->held);
 	}
 }
 
@@ -220,6 +259,9 @@ static int put_name(FILE *out, const struct report *report, const struct report_
 		return 0;
 	case REPORT_BY_CLASS:
 		put_text(out, model->classes[row->index].label);
+		return 0;
+	case REPORT_BY_PHASE:
+		put_text(out, report_phase_name(&model->phases[row->index]));
 		return 0;
 	default:
 		place = report_row_label(report, REPORT_BY_SITE, row);

@@ -140,6 +140,8 @@ static void put_run(struct json *json, const struct model *model)
 	json_uint(json, "wait_ns", totals.wait_ns);
 	json_double(json, "wait_share", report_ratio(totals.wait_ns, model->thread_ns));
 	json_uint(json, "hold_ns", totals.hold_ns);
+	json_uint(json, "work_units", model->work_units);
+	json_uint(json, "off_ns", model->off_ns);
 	json_string(json, "mode", report_run_mode(model));
 	put_losses(json, model);
 	put_coverage(json, model);
@@ -290,6 +292,7 @@ static int put_lock(struct json *json, const struct report *report, const struct
 	json_uint_or_null(json, "unattributed_ns", lock->unattributed_ns,
 			  report->model->has_events);
 	json_uint(json, "folded_wait_ns", lock->folded_wait_ns);
+	report_json_per_unit(json, &lock->all, report->model->work_units);
 	if (row->read) {
 		put_counters_of(json, "read", report, &lock->read);
 		put_counters_of(json, "write", report, &lock->write);
@@ -475,6 +478,7 @@ int report_json(const struct report *report, FILE *out)
 	err = put_locks(&json, report);
 	if (!err)
 		err = put_threads(&json, report);
+	report_json_phases(&json, report);
 	put_conds(&json, model);
 	put_barriers(&json, model);
 	put_locks_apart(&json, "semaphores", model, TRACE_KIND_SEM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rows of the ranked tables, whatever they are rows of: lock classes, lock instances, threads,
- * call sites or processes. Text, JSON and CSV take the same rows in the same order, so that they
- * cannot contradict each other.
+ * call sites, processes or phases. Text, JSON and CSV take the same rows in the same order, so that
+ * they cannot contradict each other.
  *
  * Of the locks only those stand here whose waits are contention. Conditions, barriers, semaphores
  * that signal, once and futex words make threads wait too, but that waiting is often the
@@ -19,7 +19,9 @@ const char *const report_key_words[] = {
 	"acquired", "contended",  "wait_total", "wait_max",
 	"avg_wait", "hold_total", "hold_max",	NULL,
 };
-const char *const report_by_words[] = { "class", "lock", "thread", "site", "process", NULL };
+const char *const report_by_words[] = {
+	"class", "lock", "thread", "site", "process", "phase", NULL
+};
 
 uint64_t report_waits(const struct counters *c)
 {
@@ -48,6 +50,8 @@ double report_wait_share(const struct report *report, enum report_by by,
 		return report_ratio(c->wait_ns, model->threads[row->index].lifetime_ns);
 	case REPORT_BY_PROCESS:
 		return report_ratio(c->wait_ns, model->processes[row->index].thread_ns);
+	case REPORT_BY_PHASE:
+		return report_ratio(c->wait_ns, model->phases[row->index].thread_ns);
 	default:
 		return report_ratio(c->wait_ns, model->thread_ns);
 	}
@@ -238,6 +242,20 @@ static int collect_processes(struct report_rows *rows, const struct model *model
 	return err;
 }
 
+static void collect_phases(struct report_rows *rows, const struct report *report)
+{
+	const struct model *model = report->model;
+
+	for (size_t i = 0; i < model->nr_phases; i++) {
+		const struct phase *phase = &model->phases[i];
+
+		if (report_phase_chosen(report, phase) &&
+		    (phase->time_ns || phase->work_units || was_used(&phase->all)))
+			rows->rows[rows->nr++] =
+				(struct report_row){ .index = i, .all = &phase->all };
+	}
+}
+
 static size_t most_rows(const struct model *model, enum report_by by)
 {
 	switch (by) {
@@ -249,13 +267,17 @@ static size_t most_rows(const struct model *model, enum report_by by)
 		return model->nr_sites;
 	case REPORT_BY_PROCESS:
 		return model->nr_processes;
+	case REPORT_BY_PHASE:
+		return model->nr_phases;
 	default:
 		return model->nr_classes;
 	}
 }
 
-static int collect(struct report_rows *rows, const struct model *model)
+static int collect(struct report_rows *rows, const struct report *report)
 {
+	const struct model *model = report->model;
+
 	switch (rows->by) {
 	case REPORT_BY_LOCK:
 		collect_locks(rows, model);
@@ -268,6 +290,9 @@ static int collect(struct report_rows *rows, const struct model *model)
 		return 0;
 	case REPORT_BY_PROCESS:
 		return collect_processes(rows, model);
+	case REPORT_BY_PHASE:
+		collect_phases(rows, report);
+		return 0;
 	default:
 		return collect_classes(rows, model);
 	}
@@ -316,7 +341,7 @@ int report_rows_init(struct report_rows *rows, const struct report *report, enum
 	rows->rows = calloc(most_rows(report->model, by) + 1, sizeof(*rows->rows));
 	if (!rows->rows)
 		return -ENOMEM;
-	err = collect(rows, report->model);
+	err = collect(rows, report);
 	if (err) {
 		report_rows_fini(rows);
 		return err;
@@ -407,6 +432,8 @@ char *report_row_label(const struct report *report, enum report_by by, const str
 		return site_label(report, &model->sites[row->index]);
 	case REPORT_BY_PROCESS:
 		return strdup(report_base_name(model->processes[row->index].exe));
+	case REPORT_BY_PHASE:
+		return strdup(report_phase_name(&model->phases[row->index]));
 	default:
 		return class_label(&model->classes[row->index]);
 	}

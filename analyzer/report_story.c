@@ -256,6 +256,8 @@ int report_story(const struct report *report, FILE *out)
 	put_summary(report->model, nr_hangs > 0, line.out);
 	err = report_paragraph(report, out, "", OUTPUT_PLAIN, &line);
 	if (!err)
+		err = report_phase_story(report, out);
+	if (!err)
 		err = tell_locks(report, out);
 	return err ? err : tell_why_no_blame(report, out);
 }

@@ -180,7 +180,9 @@ static void add_cells(const struct report *report, struct table *table, const st
 	}
 }
 
-static const char *const row_titles[] = { "Lock", "Lock", "Thread", "Call site", "Process" };
+static const char *const row_titles[] = {
+	"Lock", "Lock", "Thread", "Call site", "Process", "Phase"
+};
 
 static int print_slice(const struct report *report, FILE *out, const struct lines *lines,
 		       const struct report_column **chosen, size_t nr_chosen)
@@ -206,8 +208,11 @@ static int print_slice(const struct report *report, FILE *out, const struct line
 	return err;
 }
 
-static const char *const row_nouns[] = { "lock", "lock", "thread", "call site", "process" };
-static const char *const row_plurals[] = { "locks", "locks", "threads", "call sites", "processes" };
+static const char *const row_nouns[] = {
+	"lock", "lock", "thread", "call site", "process", "phase"
+};
+static const char *const row_plurals[] = { "locks",	 "locks",     "threads",
+					   "call sites", "processes", "phases" };
 
 static void print_heading(const struct report *report, FILE *out, size_t shown, size_t nr)
 {

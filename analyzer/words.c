@@ -118,7 +118,7 @@ const char *words_mode(uint32_t mode)
 const char *words_end(const struct trace_header *header, bool live, char buf[OUTPUT_NUMBER])
 {
 	if (header->end == TRACE_END_RUNNING)
-		return live ? "running" : "unknown";
+		return live || header->end_ticks ? "running" : "unknown"; /* or a copy of such */
 	snprintf(buf, OUTPUT_NUMBER, "%s %d", header->end == TRACE_END_EXIT ? "exit" : "signal",
 		 header->end_value);
 	return buf;

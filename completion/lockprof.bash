@@ -9,11 +9,11 @@ _lockprof()
 		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
 	done
 	if [[ -z $command ]]; then
-		COMPREPLY=($(compgen -W 'record report order diff check html export confirm info dump help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm ctl info dump help --help --version' -- "$cur"))
 		return
 	fi
 	if [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'record report order diff check html export confirm info dump' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm ctl info dump' -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -26,6 +26,10 @@ _lockprof()
 	fi
 	if [[ $command == export && $at -eq $((COMP_CWORD - 1)) ]]; then
 		COMPREPLY=($(compgen -W 'pprof perfetto speedscope folded sqlite openmetrics jsonl csv' -- "$cur"))
+		return
+	fi
+	if [[ $command == ctl && $at -lt $((COMP_CWORD - 1)) ]]; then
+		COMPREPLY=($(compgen -W 'start stop phase work snapshot status' -- "$cur"))
 		return
 	fi
 	if [[ $command == record || $command == confirm || $command == check ]]; then

@@ -50,8 +50,11 @@ struct trace_block {
 	uint64_t checksum;	/* EVENTS: trace_checksum() of those bytes */
 	uint64_t base_ticks;	/* EVENTS: time that the first event's delta counts from */
 	uint64_t last_ticks;	/* EVENTS: time of the last event */
-	uint64_t spare[2];
+	uint64_t spare[2];	/* RECORDS: [0] TRACE_RECORDS_OF_*; else zero */
 };
+
+/* Whose records they are: 0 the program's. `lockprof ctl` goes on in blocks that it made before. */
+#define TRACE_RECORDS_OF_CTL	1u
 
 /* ---- block 0 ---- */
 
@@ -123,7 +126,7 @@ struct trace_header {
 	uint32_t clock;			/* enum trace_clock */
 	uint32_t clock_shift;		/* ticks = raw clock >> clock_shift */
 	struct trace_calibration calibration[2];	/* [0]: at start, [1]: the latest */
-	uint64_t end_ticks;		/* when the end was seen, 0 before */
+	uint64_t end_ticks;		/* when the end, or a snapshot's moment, was seen; 0 before */
 	uint64_t start_realtime_ns;	/* of the process's recording */
 
 	uint64_t max_size;		/* bytes of trace mode before statistics only */

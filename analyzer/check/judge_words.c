@@ -28,7 +28,8 @@ int words_plain(struct result *result, const char *format, ...)
 
 static bool is_wait(int metric)
 {
-	return metric >= METRIC_WAIT_TOTAL && metric <= METRIC_WAIT_MAX;
+	return (metric >= METRIC_WAIT_TOTAL && metric <= METRIC_WAIT_MAX) ||
+	       metric == METRIC_WAIT_PER_UNIT;
 }
 
 /* " Most of it is in lookup < serve, which holds it 487 ns (before: 388 ns)." */
@@ -39,6 +40,11 @@ static void put_culprit(const struct result *result, FILE *out)
 
 	if (!place)
 		return;
+	if (result->metric == METRIC_ACQUISITIONS_PER_UNIT) {
+		fprintf(out, " Most of it is in %s, which gained %s.", place->place->text,
+			metric_text(more, METRIC_ACQUISITIONS_PER_UNIT, place->acquired));
+		return;
+	}
 	if (is_wait(result->metric)) {
 		fprintf(out, " Most of it while %s held it, which others waited %s longer for.",
 			place->place->text, metric_text(more, METRIC_WAIT_TOTAL, place->blamed_ns));
@@ -66,25 +72,28 @@ static void take_place(struct result *result)
 
 static void put_sureness(const struct check *check, const struct result *result, FILE *out)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 
 	fprintf(out, "p = %.2g (%.2g by itself, %zu value%s tested) with %zu new runs against %zu",
-		result->p_adjusted, result->p, check->nr_questions,
-		check->nr_questions == 1 ? "" : "s", c->more->nr, c->base->nr);
+		result->p_adjusted, result->p, result->nr_tested, result->nr_tested == 1 ? "" : "s",
+		c->more->nr, c->base->nr);
 }
 
 /* The verdict's reason, where the numbers alone do not give it. */
-static void put_reason(const struct check *check, const struct result *result, FILE *out)
+static void put_reason(const struct result *result, FILE *out)
 {
 	const struct change *change = &result->lock->metric[result->metric];
-	char least[OUTPUT_NUMBER], most[OUTPUT_NUMBER];
+	char least[OUTPUT_NUMBER], most[OUTPUT_NUMBER], growth[OUTPUT_NUMBER];
 	enum metric metric = (enum metric)result->metric;
 
 	if (result->verdict == JUDGED_INCONCLUSIVE)
-		fprintf(out, ", but varies too much in the baseline (%s to %s) to show a doubling",
+		fprintf(out,
+			", but the runs differ too much (%s to %s in the baseline) to tell that "
+			"from %s",
 			metric_text(least, metric, change->base_least),
-			metric_text(most, metric, change->base_most));
-	else if (result->verdict == JUDGED_WARN && result->p_adjusted < check->budget->alpha)
+			metric_text(most, metric, change->base_most),
+			metric_change(growth, 1, 1 + result->visible));
+	else if (result->verdict == JUDGED_WARN && result->is_sure)
 		fputs(", but all locks together are not waited for more", out);
 	else if (result->verdict == JUDGED_WARN)
 		fputs(", which cannot be told from chance", out);
@@ -101,7 +110,7 @@ static void put_relative(const struct check *check, const struct result *result,
 		metric_text(more, metric, change->more),
 		metric_change(by, change->base, change->more),
 		metric_change(most, 1, result->limit));
-	put_reason(check, result, out);
+	put_reason(result, out);
 	fputs(": ", out);
 	put_sureness(check, result, out);
 	fputc('.', out);
@@ -132,6 +141,54 @@ static int finish(struct result *result, FILE *out)
 	}
 	take_place(result);
 	return 0;
+}
+
+/* So many digits that the two can be told apart. */
+static void put_counts(double count, double base, FILE *out)
+{
+	char text[OUTPUT_NUMBER], base_text[OUTPUT_NUMBER];
+	const enum metric metric = METRIC_ACQUISITIONS_PER_UNIT;
+
+	if (strcmp(metric_text(text, metric, count), metric_text(base_text, metric, base)) == 0 &&
+	    (count < base || count > base))
+		fprintf(out, "%.9g acquisitions per unit of work instead of %.9g", count, base);
+	else
+		fprintf(out, "%s acquisitions per unit of work instead of %s", text, base_text);
+}
+
+static void put_units(const struct result *result, double most, FILE *out)
+{
+	const struct place_change *place =
+		judge_culprit(result->lock, METRIC_ACQUISITIONS_PER_UNIT);
+	double base = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].base;
+	double more = result->lock->metric[METRIC_ACQUISITIONS_PER_UNIT].more;
+	char text[OUTPUT_NUMBER];
+
+	fprintf(out, "%s: ", result->subject);
+	if (result->verdict == JUDGED_WARN) {
+		fputs("in some of the new runs, but not in all, ", out);
+		put_counts(most, base, out);
+	} else if (more < base || more > base) {
+		put_counts(more, base, out);
+	} else {
+		fprintf(out, "%s acquisitions per unit of work, as in the baseline",
+			metric_text(text, METRIC_ACQUISITIONS_PER_UNIT, base));
+	}
+	if (result->verdict == JUDGED_FAIL && place)
+		fprintf(out, "; %s gained %s", place->place->text,
+			metric_text(text, METRIC_ACQUISITIONS_PER_UNIT, place->acquired));
+	fputc('.', out);
+}
+
+int words_units(struct result *result, double most)
+{
+	size_t size;
+	FILE *out = open_memstream(&result->text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	put_units(result, most, out);
+	return finish(result, out);
 }
 
 int words_relative(const struct check *check, struct result *result)

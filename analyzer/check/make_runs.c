@@ -6,6 +6,8 @@
  * speed, caches of the disk, a neighbour) then comes to both alike, which a series of one and then
  * of the other would take for a difference.
  *
+ * More runs can be asked for later, and go on as if there had been no break.
+ *
  * Each run is `lockprof record` into a folder of its own. The programs write to our stderr: our
  * stdout is the verdict's.
  */
@@ -157,7 +159,7 @@ static int make_series(const struct make_runs *plan, const char *base_folder,
 	char *base_command[] = { shell, option, (char *)plan->base_command, NULL };
 	int err = 0;
 
-	for (size_t i = 0; i < plan->nr && !err && !*status; i++) {
+	for (size_t i = plan->nr_made; i < plan->nr && !err && !*status; i++) {
 		for (size_t turn = 0; turn < 2 && !err && !*status; turn++) {
 			bool is_base = turn == i % 2;
 
@@ -175,7 +177,7 @@ static int make_series(const struct make_runs *plan, const char *base_folder,
 int make_runs(const struct make_runs *plan, struct runs *base, struct runs *more, int *status)
 {
 	char *base_folder = NULL, *more_folder = NULL;
-	int err = plan->keep ? make_folder(plan->keep, true) : make_scratch();
+	int err = plan->keep ? make_folder(plan->keep, true) : scratch ? 0 : make_scratch();
 	const char *root = plan->keep ? plan->keep : scratch;
 	bool are_two = plan->base_command != NULL;
 

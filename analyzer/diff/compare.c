@@ -5,6 +5,9 @@
  * A run that lacks a lock took it 0 times and waited 0 ns for it, but says nothing on how long it
  * is held: such values are left out, and the lock then has fewer of them than there are runs.
  *
+ * Values per unit of work have a meaning only in runs that tell of work done. They are compared
+ * where all runs of both sides do.
+ *
  * Waiting depends on who runs beside whom. So it is only comparable where both sides had the same
  * processors and about as many threads alive at a time, and nothing was lost; otherwise
  * comparison.differ says what is different. Hold times do not care.
@@ -21,6 +24,16 @@
 
 /* ---- one metric ---- */
 
+/* Of a lock that the run lacks. */
+static double missing_value(const struct run *run, enum metric metric)
+{
+	if (metric_is_per_unit(metric))
+		return run->work_units > 0 ? 0 : NAN;
+	return metric == METRIC_HOLD_P50 || metric == METRIC_HOLD_P90 || metric == METRIC_HOLD_MAX
+		       ? NAN
+		       : 0;
+}
+
 static size_t values_of(const struct runs *runs, const char *key, enum metric metric,
 			double *values)
 {
@@ -29,9 +42,7 @@ static size_t values_of(const struct runs *runs, const char *key, enum metric me
 	for (size_t i = 0; i < runs->nr; i++) {
 		const struct run_lock *lock =
 			key ? run_find_lock(&runs->runs[i], key) : &runs->runs[i].total;
-		bool counts = metric != METRIC_HOLD_P50 && metric != METRIC_HOLD_P90 &&
-			      metric != METRIC_HOLD_MAX;
-		double value = lock ? lock->value[metric] : counts ? 0 : NAN;
+		double value = lock ? lock->value[metric] : missing_value(&runs->runs[i], metric);
 
 		if (!isnan(value))
 			values[nr++] = value;
@@ -67,6 +78,26 @@ static int compare_metric(struct change *change, const struct comparison *c, con
 	return change->p_up < 0 || change->p_down < 0 ? -ENOMEM : 0;
 }
 
+double compare_p_grown(const struct comparison *c, const struct lock_change *lock,
+		       enum metric metric, double factor)
+{
+	const char *key = lock == &c->total ? NULL : lock->key;
+	double *base = calloc(c->base->nr + c->more->nr + 1, sizeof(*base));
+	double *more, p;
+	size_t nr_base, nr_more;
+
+	if (!base)
+		return -1;
+	more = base + c->base->nr;
+	nr_base = values_of(c->base, key, metric, base);
+	nr_more = values_of(c->more, key, metric, more);
+	for (size_t i = 0; i < nr_base; i++)
+		base[i] *= factor;
+	p = stats_mann_whitney(more, nr_more, base, nr_base);
+	free(base);
+	return p;
+}
+
 /* ---- where it comes from ---- */
 
 static const struct place *find_place(const struct run_lock *lock, const char *text)
@@ -77,12 +108,27 @@ static const struct place *find_place(const struct run_lock *lock, const char *t
 	return NULL;
 }
 
-enum place_value { PLACE_DEMAND, PLACE_BLAME, PLACE_HOLD };
+enum place_value { PLACE_DEMAND, PLACE_BLAME, PLACE_ACQUIRED, PLACE_HOLD, NR_PLACE_VALUES };
+
+static double place_value(const struct place *place, enum place_value what)
+{
+	switch (what) {
+	case PLACE_DEMAND:
+		return place->demand_ns;
+	case PLACE_BLAME:
+		return place->blamed_ns;
+	case PLACE_ACQUIRED:
+		return place->acquired;
+	default:
+		return place->demand_ns / place->acquired;
+	}
+}
 
 /* Median over the runs; in those without the place it asks for nothing, and holds nothing. */
-static double place_median(const struct runs *runs, const char *key, const char *text,
-			   enum place_value what, double *values)
+static double place_median(const struct comparison *c, const struct runs *runs, const char *key,
+			   const char *text, enum place_value what, double *values)
 {
+	bool by_unit = what == PLACE_ACQUIRED && c->has_units;
 	size_t nr = 0;
 
 	for (size_t i = 0; i < runs->nr; i++) {
@@ -90,10 +136,8 @@ static double place_median(const struct runs *runs, const char *key, const char 
 
 		if (what == PLACE_HOLD && !(place && place->acquired > 0))
 			continue;
-		values[nr++] = !place		      ? 0
-			       : what == PLACE_DEMAND ? place->demand_ns
-			       : what == PLACE_BLAME  ? place->blamed_ns
-						      : place->demand_ns / place->acquired;
+		values[nr] = place ? place_value(place, what) : 0;
+		values[nr++] /= by_unit ? runs->runs[i].work_units : 1;
 	}
 	return nr || what != PLACE_HOLD ? stats_median(values, nr) : NAN;
 }
@@ -101,11 +145,11 @@ static double place_median(const struct runs *runs, const char *key, const char 
 static struct place_change compare_place(const struct comparison *c, const char *key,
 					 const struct place *place, double *values)
 {
-	double base[PLACE_HOLD + 1], more[PLACE_HOLD + 1];
+	double base[NR_PLACE_VALUES], more[NR_PLACE_VALUES];
 
-	for (enum place_value what = PLACE_DEMAND; what <= PLACE_HOLD; what++) {
-		base[what] = place_median(c->base, key, place->text, what, values);
-		more[what] = place_median(c->more, key, place->text, what, values);
+	for (enum place_value what = 0; what < NR_PLACE_VALUES; what++) {
+		base[what] = place_median(c, c->base, key, place->text, what, values);
+		more[what] = place_median(c, c->more, key, place->text, what, values);
 	}
 	return (struct place_change){
 		.place = place,
@@ -113,6 +157,7 @@ static struct place_change compare_place(const struct comparison *c, const char 
 		.hold_ns = more[PLACE_HOLD],
 		.demand_ns = more[PLACE_DEMAND] - base[PLACE_DEMAND],
 		.blamed_ns = more[PLACE_BLAME] - base[PLACE_BLAME],
+		.acquired = more[PLACE_ACQUIRED] - base[PLACE_ACQUIRED],
 	};
 }
 
@@ -185,12 +230,25 @@ static void describe(struct lock_change *lock, const struct comparison *c)
 	lock->base_cost_ns = c->base->nr ? cost / (double)c->base->nr : 0;
 }
 
+/* What results call it. */
+static int name_subject(struct lock_change *lock, const struct comparison *c)
+{
+	int length = asprintf(&lock->subject, "%s%s%s", lock->label, c->phase ? " in phase " : "",
+			      c->phase ? c->phase : "");
+
+	if (length < 0)
+		lock->subject = NULL;
+	lock->in = c;
+	return length < 0 ? -ENOMEM : 0;
+}
+
 static int compare_lock(struct lock_change *lock, const struct comparison *c, double *values)
 {
 	size_t room = c->base->nr + c->more->nr;
-	int err = 0;
+	int err;
 
 	describe(lock, c);
+	err = name_subject(lock, c);
 	for (int m = 0; m < NR_METRICS && !err; m++)
 		err = compare_metric(&lock->metric[m], c, lock->key, (enum metric)m, values,
 				     values + room);
@@ -263,7 +321,67 @@ static int by_wait_change(const void *a, const void *b)
 	return by_key(a, b);
 }
 
+/* ---- units of work ---- */
+
+static size_t units_of(const struct runs *runs, double *median, double *values)
+{
+	size_t nr_telling = 0;
+
+	for (size_t i = 0; i < runs->nr; i++) {
+		values[i] = runs->runs[i].work_units;
+		nr_telling += values[i] > 0;
+	}
+	*median = stats_median(values, runs->nr);
+	return nr_telling;
+}
+
+static void find_units(struct comparison *c, double *values)
+{
+	size_t nr;
+
+	c->base_telling = units_of(c->base, &c->base_units, values);
+	c->more_telling = units_of(c->more, &c->more_units, values);
+	nr = c->base_telling + c->more_telling;
+	c->has_units = nr > 0 && nr == c->base->nr + c->more->nr;
+	c->lacks_units = nr > 0 && !c->has_units;
+}
+
+static bool any_lost(const struct runs *runs)
+{
+	for (size_t i = 0; i < runs->nr; i++)
+		if (runs->runs[i].has_losses || runs->runs[i].is_partial)
+			return true;
+	return false;
+}
+
+static bool any_other_work(const struct runs *runs, double units)
+{
+	for (size_t i = 0; i < runs->nr; i++)
+		if (runs->runs[i].work_units < units || runs->runs[i].work_units > units)
+			return true;
+	return false;
+}
+
+bool compare_is_exact(const struct comparison *c, const struct lock_change *lock)
+{
+	const struct change *change = &lock->metric[METRIC_ACQUISITIONS_PER_UNIT];
+	double units;
+
+	if (!c->has_units || c->base->nr < 2 || any_lost(c->base) || any_lost(c->more) ||
+	    change->base_most > change->base_least)
+		return false;
+	units = c->base->runs[0].work_units;
+	return any_other_work(c->base, units) || !any_other_work(c->more, units);
+}
+
 /* ---- is waiting comparable? ---- */
+
+static double thread_ns(const struct runs *runs, double *values)
+{
+	for (size_t i = 0; i < runs->nr; i++)
+		values[i] = runs->runs[i].thread_ns;
+	return stats_median(values, runs->nr);
+}
 
 static double live_threads(const struct runs *runs, double *values)
 {
@@ -273,14 +391,6 @@ static double live_threads(const struct runs *runs, double *values)
 		values[i] = run->duration_ns > 0 ? run->thread_ns / run->duration_ns : 0;
 	}
 	return stats_median(values, runs->nr);
-}
-
-static bool any_lost(const struct runs *runs)
-{
-	for (size_t i = 0; i < runs->nr; i++)
-		if (runs->runs[i].has_losses || runs->runs[i].is_partial)
-			return true;
-	return false;
 }
 
 /* 0: they are not the same in all runs. */
@@ -313,13 +423,28 @@ static void find_differences(struct comparison *c, double *values)
 			 base, more);
 }
 
+static size_t runs_having(const struct runs *runs, const char *phase)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < runs->nr; i++)
+		nr += run_has_phase(&runs->runs[i], phase);
+	return nr;
+}
+
 int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more)
 {
 	struct comparison *c = comparison;
 	double *values = calloc(2 * (base->nr + more->nr) + 2, sizeof(*values));
 	int err = values ? 0 : -ENOMEM;
 
-	*c = (struct comparison){ .base = base, .more = more };
+	*c = (struct comparison){ .base = base,
+				  .more = more,
+				  .phase = base->phase,
+				  .base_phases = runs_having(base, base->phase),
+				  .more_phases = runs_having(more, base->phase) };
+	if (!err)
+		find_units(c, values);
 	if (!err)
 		err = add_keys(c, base);
 	if (!err)
@@ -333,21 +458,29 @@ int compare_runs(struct comparison *comparison, const struct runs *base, const s
 					 .kind = "locks",
 					 .runs_base = base->nr,
 					 .runs_more = more->nr };
+	if (!err)
+		err = name_subject(&c->total, c);
 	for (int m = 0; m < NR_METRICS && !err; m++)
 		err = compare_metric(&c->total.metric[m], c, NULL, (enum metric)m, values,
 				     values + base->nr + more->nr);
 	if (!err && c->nr_locks)
 		qsort(c->locks, c->nr_locks, sizeof(*c->locks), by_wait_change);
-	if (!err)
+	if (!err) {
+		c->base_thread_ns = thread_ns(base, values);
+		c->more_thread_ns = thread_ns(more, values);
 		find_differences(c, values);
+	}
 	free(values);
 	return err;
 }
 
 void compare_fini(struct comparison *comparison)
 {
-	for (size_t i = 0; i < comparison->nr_locks; i++)
+	for (size_t i = 0; i < comparison->nr_locks; i++) {
 		free(comparison->locks[i].places);
+		free(comparison->locks[i].subject);
+	}
+	free(comparison->total.subject);
 	free(comparison->locks);
 	*comparison = (struct comparison){ 0 };
 }

@@ -19,6 +19,7 @@ void diff_json_side(struct json *json, const char *key, const struct runs *runs)
 		json_uint(json, "cpus", run->nr_cpus);
 		json_uint(json, "duration_ns", (uint64_t)run->duration_ns);
 		json_uint(json, "thread_ns", (uint64_t)run->thread_ns);
+		json_uint(json, "work_units", (uint64_t)run->work_units);
 		json_bool(json, "losses", run->has_losses);
 		json_bool(json, "damaged", run->is_partial);
 		json_uint(json, "cycles", run->nr_cycles);
@@ -57,12 +58,13 @@ static void put_places(struct json *json, const struct lock_change *lock)
 		json_double(json, "new_hold_ns", change->hold_ns);
 		json_double(json, "demand_change_ns", change->demand_ns);
 		json_double(json, "blame_change_ns", change->blamed_ns);
+		json_double(json, "acquisitions_change", change->acquired);
 		json_object_end(json);
 	}
 	json_array_end(json);
 }
 
-void diff_json_lock(struct json *json, const char *key, const struct lock_change *lock)
+static void put_lock(struct json *json, const char *key, const struct lock_change *lock)
 {
 	json_object_begin(json, key);
 	json_string(json, "key", lock->key);
@@ -82,6 +84,15 @@ void diff_json_lock(struct json *json, const char *key, const struct lock_change
 	json_object_end(json);
 }
 
+void diff_json_locks(struct json *json, const struct comparison *comparison)
+{
+	json_array_begin(json, "locks");
+	for (size_t i = 0; i < comparison->nr_locks; i++)
+		put_lock(json, NULL, &comparison->locks[i]);
+	json_array_end(json);
+	put_lock(json, "total", &comparison->total);
+}
+
 int diff_json(const struct comparison *comparison, FILE *out)
 {
 	struct json json;
@@ -89,15 +100,12 @@ int diff_json(const struct comparison *comparison, FILE *out)
 	json_init(&json, out, true);
 	json_object_begin(&json, NULL);
 	json_string(&json, "schema", "lockprof-diff/1");
+	json_string(&json, "phase", comparison->phase);
 	diff_json_side(&json, "base", comparison->base);
 	diff_json_side(&json, "new", comparison->more);
 	json_string(&json, "contention_not_comparable",
 		    comparison->differ[0] ? comparison->differ : NULL);
-	json_array_begin(&json, "locks");
-	for (size_t i = 0; i < comparison->nr_locks; i++)
-		diff_json_lock(&json, NULL, &comparison->locks[i]);
-	json_array_end(&json);
-	diff_json_lock(&json, "total", &comparison->total);
+	diff_json_locks(&json, comparison);
 	json_object_end(&json);
 	return json_finish(&json);
 }

@@ -49,9 +49,15 @@ static double usual_wait_ns(const struct histogram *wait)
 	return sum;
 }
 
-static void put_values(struct run_lock *lock, const struct counters *c, double thread_ns)
+/* NAN where the program tells of no work. */
+static double per_unit(const struct run *run, double value)
 {
-	double *v = lock->value;
+	return run->work_units > 0 ? value / run->work_units : NAN;
+}
+
+static void put_values(struct run_lock *lock, const struct counters *c, const struct run *run)
+{
+	double *v = lock->value, thread_ns = run->thread_ns;
 
 	for (int i = 0; i < NR_METRICS; i++)
 		v[i] = NAN;
@@ -60,6 +66,7 @@ static void put_values(struct run_lock *lock, const struct counters *c, double t
 		v[METRIC_HOLD_P90] = (double)histogram_percentile_ns(c->hold, 0.9);
 		v[METRIC_HOLD_MAX] = (double)c->hold_max_ns;
 		v[METRIC_DEMAND] = (double)c->acquired * v[METRIC_HOLD_P50];
+		v[METRIC_DEMAND_PER_UNIT] = per_unit(run, v[METRIC_DEMAND]);
 	}
 	v[METRIC_ACQUISITIONS] = (double)c->acquired;
 	v[METRIC_WAIT_TOTAL] = (double)c->wait_ns;
@@ -68,6 +75,8 @@ static void put_values(struct run_lock *lock, const struct counters *c, double t
 	v[METRIC_CONTENTION] = ratio((double)c->contended, (double)c->acquired);
 	v[METRIC_WAIT_P99] = (double)histogram_percentile_ns(c->wait, 0.99);
 	v[METRIC_WAIT_MAX] = (double)c->wait_max_ns;
+	v[METRIC_ACQUISITIONS_PER_UNIT] = per_unit(run, v[METRIC_ACQUISITIONS]);
+	v[METRIC_WAIT_PER_UNIT] = per_unit(run, v[METRIC_WAIT_TOTAL]);
 	lock->held = (double)histogram_count(c->hold);
 	lock->hold_ns = (double)c->hold_ns;
 }
@@ -106,26 +115,18 @@ static int measure_key(struct run *run, const struct model *model, const struct 
 {
 	struct run_lock *lock = &run->locks[run->nr_locks];
 	const struct lock_class *first = &model->classes[keyed[0].class];
-	bool *of_class = calloc(model->nr_classes + 1, sizeof(*of_class));
 	struct counters sum = { 0 };
-	int err = of_class ? 0 : -ENOMEM;
+	int err = 0;
 
 	*lock = (struct run_lock){ .key = strdup(first->key),
 				   .label = strdup(first->label),
 				   .kind = report_kind_name(first->kind) };
 	run->nr_locks++;
-	for (size_t i = 0; i < nr && !err; i++) {
+	for (size_t i = 0; i < nr && !err; i++)
 		err = counters_add(&sum, &model->classes[keyed[i].class].all);
-		of_class[keyed[i].class] = true;
-	}
-	put_values(lock, &sum, run->thread_ns);
+	put_values(lock, &sum, run);
 	counters_fini(&sum);
-	if (!err && (!lock->key || !lock->label))
-		err = -ENOMEM;
-	if (!err)
-		err = places_find(lock, model, of_class);
-	free(of_class);
-	return err;
+	return !err && (!lock->key || !lock->label) ? -ENOMEM : err;
 }
 
 static int measure_total(struct run *run, const struct model *model)
@@ -144,9 +145,10 @@ static int measure_total(struct run *run, const struct model *model)
 		usual += run->locks[i].value[METRIC_WAIT_USUAL];
 		hold_ns += run->locks[i].hold_ns;
 	}
-	put_values(&run->total, &sum, run->thread_ns);
+	put_values(&run->total, &sum, run);
 	run->total.value[METRIC_HOLD_P50] = run->total.value[METRIC_HOLD_P90] = NAN;
 	run->total.value[METRIC_DEMAND] = demand;
+	run->total.value[METRIC_DEMAND_PER_UNIT] = per_unit(run, demand);
 	run->total.value[METRIC_WAIT_USUAL] = usual;
 	run->total.hold_ns = hold_ns;
 	run->total.kind = "locks";
@@ -154,6 +156,21 @@ static int measure_total(struct run *run, const struct model *model)
 	run->total.label = strdup("all locks");
 	counters_fini(&sum);
 	return !err && (!run->total.key || !run->total.label) ? -ENOMEM : err;
+}
+
+/* The first row is of what is in no phase. */
+static int measure_phases(struct run *run, const struct model *model)
+{
+	run->phases = calloc(model->nr_phases + 1, sizeof(*run->phases));
+	if (!run->phases)
+		return -ENOMEM;
+	for (size_t i = 1; i < model->nr_phases; i++) {
+		run->phases[run->nr_phases] = strdup(model->phases[i].name);
+		if (!run->phases[run->nr_phases])
+			return -ENOMEM;
+		run->nr_phases++;
+	}
+	return 0;
 }
 
 static int measure_facts(struct run *run, const struct model *model)
@@ -168,10 +185,32 @@ static int measure_facts(struct run *run, const struct model *model)
 	run->nr_cpus = header->nr_cpus;
 	run->duration_ns = (double)model->duration_ns;
 	run->thread_ns = (double)model->thread_ns;
+	run->work_units = (double)model->work_units;
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		run->has_losses |= model->losses[counted[i]] > 0;
 	run->is_partial = report_has_damages(model);
-	return run->program && run->host ? 0 : -ENOMEM;
+	return run->program && run->host ? measure_phases(run, model) : -ENOMEM;
+}
+
+/* Keys and the run's locks are in the same order. */
+static int measure_places(struct run *run, const struct model *model, const struct keyed *keyed,
+			  size_t nr)
+{
+	uint32_t *lock_of_class = calloc(model->nr_classes + 1, sizeof(*lock_of_class));
+	uint32_t lock = 0;
+	int err;
+
+	if (!lock_of_class)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->nr_classes; i++)
+		lock_of_class[i] = PLACES_NO_LOCK;
+	for (size_t i = 0; i < nr; i++) {
+		lock += i && strcmp(keyed[i].key, keyed[i - 1].key) != 0;
+		lock_of_class[keyed[i].class] = lock;
+	}
+	err = places_find(run, model, lock_of_class);
+	free(lock_of_class);
+	return err;
 }
 
 int measure_locks(struct run *run, const struct model *model)
@@ -188,6 +227,8 @@ int measure_locks(struct run *run, const struct model *model)
 			;
 		err = measure_key(run, model, &keyed[begin], end - begin);
 	}
+	if (!err)
+		err = measure_places(run, model, keyed, nr);
 	free(keyed);
 	return err ? err : measure_total(run, model);
 }

@@ -24,7 +24,22 @@ const struct metric_facts metrics[NR_METRICS] = {
 			      METRIC_NS },
 	[METRIC_WAIT_MAX] = { "wait_max", "wait_max_ns", "the longest wait", METRIC_NS },
 	[METRIC_HOLD_MAX] = { "hold_max", "hold_max_ns", "the longest hold", METRIC_NS },
+	[METRIC_ACQUISITIONS_PER_UNIT] = { "acquisitions_per_unit", "acquisitions_per_unit",
+					   "the number of acquisitions per unit of work",
+					   METRIC_MEAN },
+	[METRIC_DEMAND_PER_UNIT] = { "serial_demand_per_unit", "serial_demand_per_unit_ns",
+				     "the serial demand per unit of work (acquisitions x median "
+				     "hold)",
+				     METRIC_NS },
+	[METRIC_WAIT_PER_UNIT] = { "wait_per_unit", "wait_per_unit_ns",
+				   "the wait time per unit of work", METRIC_NS },
 };
+
+bool metric_is_per_unit(enum metric metric)
+{
+	return metric == METRIC_ACQUISITIONS_PER_UNIT || metric == METRIC_DEMAND_PER_UNIT ||
+	       metric == METRIC_WAIT_PER_UNIT;
+}
 
 const char *metric_text(char buf[OUTPUT_NUMBER], enum metric metric, double value)
 {
@@ -37,6 +52,9 @@ const char *metric_text(char buf[OUTPUT_NUMBER], enum metric metric, double valu
 		return output_time(buf, (uint64_t)(value + 0.5));
 	case METRIC_COUNT:
 		return output_count(buf, (uint64_t)(value + 0.5));
+	case METRIC_MEAN:
+		snprintf(buf, OUTPUT_NUMBER, value > 0 && value < 0.1 ? "%.2g" : "%.3f", value);
+		return buf;
 	default:
 		return output_percent(buf, value);
 	}

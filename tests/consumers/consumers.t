@@ -268,7 +268,8 @@ def perfetto_facts(tests, name, traces, slack=1):
                sorted((trace.tracks[track]["name"], ns, value)
                       for track, values in trace.counters.items() for ns, value in values),
                sorted((counter, ns, value) for counter, _, ns, value in said["counters"]))
-    perfetto_totals(tests, report, slices.values(), said["waiting"][0][0], slack)
+    perfetto_totals(tests, report, told_waits(tests, traces), slices.values(), said["waiting"][0][0],
+                    slack)
     return trace
 
 
@@ -278,7 +279,16 @@ def near(wanted, got, slack):
         nr == got[lock][0] and abs(ns - got[lock][1]) <= nr * slack for lock, (nr, ns) in wanted.items())
 
 
-def perfetto_totals(tests, report, slices, waiting, slack):
+def told_waits(tests, traces):
+    """As JSON lines tell them."""
+    waits = {}
+    for row in exported.jsonl(tests.lockprof("export", "jsonl", *traces).encode())["wait"]:
+        count, total = waits.get(row["lock"], (0, 0))
+        waits[row["lock"]] = count + row["waits"], total + row["wait_ns"]
+    return waits
+
+
+def perfetto_totals(tests, report, told, slices, waiting, slack):
     """By lock: waits and holds, how many and how long. Of no length, they are 1 ns there."""
     waits, holds = {}, {}
     for category, name, _, _, ns, _ in slices:
@@ -287,8 +297,7 @@ def perfetto_totals(tests, report, slices, waiting, slack):
             count, total = (holds if category == "hold" else waits).get(lock, (0, 0))
             (holds if category == "hold" else waits)[lock] = count + 1, total + (ns if ns > 1 else 0)
     for what, got, wanted in (
-            ("waits", waits, {lock["name"]: (lock["contended"] + lock["timeouts"], lock["wait_ns"])
-                              for lock in report["locks"] if lock["wait_ns"]}),
+            ("waits", waits, told),
             ("holds", holds, {lock["name"]: (lock["acquisitions"], lock["hold_ns"])
                               for lock in report["locks"] if lock["acquisitions"]}),
             ("the counters' area", {"": (sum(nr for nr, _ in waits.values()), waiting)},
@@ -306,6 +315,8 @@ def trace_processor(tests):
         with open(tests.path("small.trace"), "wb") as file:
             file.write(packed.read())
     perfetto_facts(tests, "names with control characters", ["small.trace"], slack=0)
+    tests.run(os.path.join(BUILD, "tests", "export_trace"), "events", tests.path("worked.trace"))
+    perfetto_facts(tests, "a run worked out by hand", ["worked.trace"], slack=0)
     tests.record_all("shared.%p.trace", os.path.join(BUILD, "samples", "shared_mutex"))
     shared = [os.path.basename(p) for p in sorted(glob.glob(tests.path("shared.*.trace")))]
     tests.same("two processes", 2, len(shared))

@@ -51,6 +51,31 @@ static size_t walk_texts(const struct reader *r)
 	return sum;
 }
 
+static size_t walk_phases(const struct reader *r)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 1; i <= reader_nr_phases(r); i++)
+		sum += strlen(reader_phase_name(r, i));
+	for (uint32_t id = 0; id <= reader_max_node(r) + 1; id++) {
+		uint32_t same = reader_same_node(r, id);
+		const struct trace_node *n = reader_node(r, id);
+
+		need(reader_phase_of(r, id) <= reader_nr_phases(r));
+		need(reader_same_node(r, same) == same);
+		need(!n == !reader_node(r, same));
+		need(!n || (n->parent == reader_node(r, same)->parent &&
+			    n->lock == reader_node(r, same)->lock));
+	}
+	for (size_t i = 0; i < reader_nr_phase_changes(r); i++) {
+		const struct reader_phase_change *c = reader_phase_change(r, i);
+
+		need(c->phase <= reader_nr_phases(r));
+		need(!i || reader_phase_change(r, i - 1)->ticks <= c->ticks);
+	}
+	return sum;
+}
+
 /* What reader.h promises. */
 static void walk(const struct reader *r)
 {
@@ -63,6 +88,7 @@ static void walk(const struct reader *r)
 			need(c.event.type < TRACE_EV_MAX);
 	}
 	walk_nodes(r);
+	sum += walk_phases(r);
 	for (uint32_t id = 1; id <= reader_max_stack(r); id++)
 		for (uint32_t i = 0; reader_stack(r, id) && i < reader_stack(r, id)->nr_frames; i++)
 			sum += (size_t)reader_stack(r, id)->frames[i];
@@ -120,13 +146,26 @@ static void export_all(const struct report *report, enum export_attribute attrib
 			export(report, exporter, attribute);
 }
 
+/* Whatever the phases are, each thing is of one of them. */
+static void check_phases(const struct model *model)
+{
+	uint64_t acquired = 0, units = 0;
+
+	for (size_t i = 0; i < model->nr_phases; i++) {
+		acquired += model->phases[i].all.acquired;
+		units += model->phases[i].work_units;
+	}
+	need(!model->nr_phases || acquired == report_totals(model).acquired);
+	need(!model->nr_phases || units == model->work_units);
+}
+
 static void report(struct reader *reader, uint8_t choice)
 {
 	struct model *model = model_new();
 	struct report report = {
 		.model = model,
 		.key = (enum report_key)(choice % 7),
-		.by = (enum report_by)(choice % 5),
+		.by = (enum report_by)(choice % 6),
 		.top = choice & 8 ? REPORT_ALL : 5,
 		.details = 3,
 		.whole_stacks = choice & 16,
@@ -135,7 +174,13 @@ static void report(struct reader *reader, uint8_t choice)
 		.frames = model_frames,
 	};
 
-	need(model && model_add(model, reader, NULL) == 0 && model_finish(model) == 0);
+	need(model != NULL);
+	if (choice & 64 && reader_nr_phases(reader)) {
+		report.only_phase = reader_phase_name(reader, 1);
+		need(model_only_phase(model, report.only_phase) == 0);
+	}
+	need(model_add(model, reader, NULL) == 0 && model_finish(model) == 0);
+	check_phases(model);
 	print(&report, report_json);
 	print(&report, choice & 64 ? report_csv : report_text);
 	export_all(&report, choice & 128 ? EXPORT_HOLDER : EXPORT_WAITER);

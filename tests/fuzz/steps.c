@@ -166,8 +166,8 @@ static void step_make(struct steps *s, const uint8_t *p)
 		return;
 	case STEP_NAME:
 		text_of(text, p, 3);
-		tracegen_name(s->g, (enum trace_name_of)(1 + p[1] % 3), one_of(p[2], s->locks),
-			      text);
+		tracegen_name(s->g, (enum trace_name_of)(1 + p[1] % 3),
+			      one_of(p[2], p[1] % 3 == 2 ? s->nodes : s->locks), text);
 		return;
 	case STEP_OWNER:
 		tracegen_owner(s->g, slot_of(s, p[1]), one_of(p[2], s->threads),
@@ -175,6 +175,9 @@ static void step_make(struct steps *s, const uint8_t *p)
 		return;
 	case STEP_HOLD:
 		return step_hold(s, p);
+	case STEP_CHANGE:
+		tracegen_change_phase(s->g, one_of(p[1], s->nodes), p[2] & 1, number(p + 8, 4));
+		return;
 	case STEP_END:
 		tracegen_end(s->g, number(p + 8, 4), p[1]);
 		return;
@@ -230,7 +233,7 @@ static void step_patch(struct steps *s, const uint8_t *p)
 
 	switch (p[0] % STEP_MAX) {
 	case STEP_RECORD:
-		offset = record_find(s, 2 + p[1] % 8, p[2]);
+		offset = record_find(s, 2 + p[1] % (TRACE_REC_PHASE - 1), p[2]);
 		if (offset)
 			patch(s, offset + (number(p + 3, 2) & 255), p + 8, nr);
 		break;
@@ -265,7 +268,7 @@ static void each_step(struct steps *s, const uint8_t *data, size_t size,
 
 static bool is_making(uint32_t what)
 {
-	return what < STEP_RECORD;
+	return what < STEP_RECORD || what == STEP_CHANGE;
 }
 
 static bool is_patching(uint32_t what)

@@ -32,6 +32,7 @@ enum step_what {
 	STEP_RECORD, /* type, which of its kind, where in it, up to 8 bytes */
 	STEP_BLOCK,  /* block, where in it, up to 8 bytes */
 	STEP_CUT,    /* the file ends here */
+	STEP_CHANGE, /* node, recording stopped, time: the phase changes */
 	STEP_MAX,
 };
 

@@ -79,6 +79,7 @@ class Pprof:
         self.types = [strings[first(message(t)[1])] + "/" + strings[first(message(t)[2])]
                       for t in profile[1]]
         self.default = strings[first(profile[14])]
+        self.begin_ns, self.duration_ns = first(profile[9]), first(profile[10])
         self.samples = []
         for sample in map(message, profile[2]):
             labels = {strings[first(l[1])]: strings[first(l[2])] for l in map(message, sample[3])}

@@ -2,10 +2,11 @@
 /*
  * golden_trace: writes the traces of tests/golden anew, after a change of the format.
  *
- *	build/tests/golden_trace small|folded|tiny FILE
+ *	build/tests/golden_trace small|folded|phases|tiny FILE
  *
  * small has threads, locks of several kinds, contention, a condition wait, a held lock and a lock
- * name with hostile characters; folded is the same as statistics; tiny is FORMAT.md's hexdump.
+ * name with hostile characters; folded is the same as statistics; phases has phases, units of work and
+ * a time in which nothing was recorded; tiny is FORMAT.md's hexdump.
  */
 #include "../../trace/checksum.c"	/* this program is one file to the build */
 #include "../../trace/fold.c"
@@ -62,6 +63,44 @@ static void events(struct tracegen *g)
 	tracegen_end(g, 225000, 0);
 }
 
+/* Two threads at two places in each of two phases, one of which comes again, and in none. */
+static void phases(struct tracegen *g)
+{
+	uint32_t main_thread = tracegen_thread(g, "", 0);
+	uint32_t first = tracegen_slot(g, main_thread);
+	uint32_t second = tracegen_slot(g, tracegen_thread(g, "worker", main_thread));
+	uint32_t mutex = tracegen_lock(g, TRACE_KIND_MUTEX, 0x601040);
+	uint32_t own = tracegen_lock(g, TRACE_KIND_CUSTOM, 0x601080);
+	uint32_t root[] = { 0, tracegen_phase(g, "load"), tracegen_phase(g, "ser\033ve"), 0 };
+
+	tracegen_name(g, TRACE_NAME_LOCK, mutex, "shard[3]");
+	for (uint64_t i = 0; i < 4; i++) {
+		uint32_t in = i == 3 ? root[1] : root[i];
+		uint32_t outer = tracegen_node(g, in, mutex, 0x401000, TRACE_HOW_LOCK);
+		uint32_t inner = tracegen_node(g, outer, own, 0x402000, TRACE_HOW_LOCK);
+		uint32_t work = tracegen_node(g, in, 0, 0x403000, TRACE_HOW_WORK);
+		uint64_t at = i * 100000;
+
+		if (i)
+			tracegen_change_phase(g, in, false, at);
+		tracegen_event(g, second, TRACE_EV_WAIT_BEGIN, outer, at + 2000,
+			       (const uint64_t[]){ 0, tracegen_header(g)->pid });
+		tracegen_acquire(g, first, inner, at + 1500, 2000, 0);
+		tracegen_acquire(g, first, outer, at + 1000, 4000, 0);
+		tracegen_acquire(g, second, outer, at + 5100, 500 + i, 3100);
+		tracegen_work(g, second, work, 10, at + 6000);
+		if (i == 2)
+			tracegen_change_phase(g, in, true, at + 50000);
+	}
+	tracegen_slot_state(g, first)->held[0] = (struct trace_held){
+		.lock = 0x601040,
+		.mode = TRACE_HOW_LOCK | TRACE_KIND_MUTEX << 8 | TRACE_HELD_OFF,
+		.node = TRACE_NODE_OFF,
+		.path = TRACE_NODE_OFF,
+	};
+	tracegen_end(g, 400000, 0);
+}
+
 static void tiny(struct tracegen *g)
 {
 	tracegen_thread(g, "main", 0);
@@ -80,11 +119,13 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: %s small|folded|tiny FILE\n", argv[0]);
+		fprintf(stderr, "usage: %s small|folded|phases|tiny FILE\n", argv[0]);
 		return 2;
 	}
 	if (strcmp(argv[1], "tiny") == 0) {
 		tiny(g);
+	} else if (strcmp(argv[1], "phases") == 0) {
+		phases(g);
 	} else {
 		dictionary(g);
 		events(g);

@@ -74,6 +74,15 @@ is 'and can be read again' 3 "$(run check kept/new --baseline=kept/base)"
 is 'never over others' 1 "$(run check --runs=1 --keep=kept --baseline-cmd=true -- true)"
 is 'one program against an older baseline' 3 \
 	"$(TMPDIR=$tmp run check --runs=4 --baseline=base -- "$sections" 2 500 500)"
+is 'as many runs as it takes' 3 \
+	"$(run check --runs=3 --max-runs=20 --keep=more --baseline-cmd="'$sections' 2 500 100" -- "$sections" 2 500 500)"
+is 'and no more' '6 6' "$(echo $(ls -d more/new/run-* | wc -l) $(ls -d more/base/run-* | wc -l))"
+like 'says that it looked again' '*6 runs of sections against 6;*each of 4 looks has its part of alpha*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'never less than one can tell' 4 \
+	"$(run check --runs=1 --max-runs=3 --baseline-cmd="'$sections' 2 50 100" -- "$sections" 2 50 100)"
+is 'a baseline that fails' '1 lockprof: run 1 of sh ended with status 7' \
+	"$(run check --runs=3 --baseline-cmd="'$sections' 1 10 100; exit 7" -- "$sections" 1 10 100) $(cat err)"
 is 'leaves nothing behind' '' "$(ls -d lockprof-check-* 2>/dev/null)"
 is 'a program that fails' 1 "$(run check --runs=3 -- sh -c "'$sections' 1 10 100; echo said; exit 7")"
 like 'its status is told' '*run 1 of sh ended with status 7*' "$(cat err)"
@@ -178,6 +187,9 @@ print(", ".join(sorted(l["name"] + " " + l["state"] for l in json.load(open("out
 # Wrong usage, and what cannot be read.
 is 'nothing to check' 2 "$(run check)"
 is 'a command without --runs' 2 "$(run check --keep=x -- true)"
+is 'more runs without a baseline' 2 "$(run check --runs=2 --max-runs=4 -- true)"
+is 'more runs that are fewer' 2 "$(run check --runs=2 --max-runs=1 -b base -- true)"
+is 'more runs of none' 2 "$(run check --max-runs=4 -b base base)"
 is 'two baselines' 2 "$(run check --runs=2 -b base --baseline-cmd=true -- true)"
 is 'one operand for diff' 2 "$(run diff base)"
 is 'no such trace' 1 "$(run check none.trace -b base)"

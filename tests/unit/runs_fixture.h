@@ -33,6 +33,8 @@ static inline struct run *fixture_run(struct runs *runs)
 	run->total.key = strdup("all locks");
 	run->total.label = strdup("all locks");
 	run->total.kind = "locks";
+	for (int m = METRIC_ACQUISITIONS_PER_UNIT; m <= METRIC_WAIT_PER_UNIT; m++)
+		run->total.value[m] = NAN;
 	return run;
 }
 
@@ -60,11 +62,36 @@ static inline struct run_lock *fixture_lock(struct run *run, const char *name, d
 	lock->value[METRIC_WAIT_TOTAL] = wait_ns;
 	lock->value[METRIC_WAIT_SHARE] = wait_ns / run->thread_ns;
 	lock->value[METRIC_WAIT_USUAL] = lock->value[METRIC_WAIT_SHARE];
+	for (int m = METRIC_ACQUISITIONS_PER_UNIT; m <= METRIC_WAIT_PER_UNIT; m++)
+		lock->value[m] = NAN;
 	run->total.value[METRIC_WAIT_TOTAL] += wait_ns;
 	run->total.value[METRIC_WAIT_SHARE] += wait_ns / run->thread_ns;
 	run->total.value[METRIC_WAIT_USUAL] += wait_ns / run->thread_ns;
 	run->total.value[METRIC_ACQUISITIONS] += taken;
 	return lock;
+}
+
+/* The program told of the phase. */
+static inline void fixture_phase(struct run *run, const char *phase)
+{
+	run->phases = realloc(run->phases, (run->nr_phases + 1) * sizeof(*run->phases));
+	assert_non_null(run->phases);
+	run->phases[run->nr_phases] = strdup(phase);
+	assert_non_null(run->phases[run->nr_phases]);
+	run->nr_phases++;
+}
+
+/* The run tells of so much work. After all of its locks. */
+static inline void fixture_units(struct run *run, double units)
+{
+	run->work_units = units;
+	for (size_t i = 0; i <= run->nr_locks; i++) {
+		double *v = i < run->nr_locks ? run->locks[i].value : run->total.value;
+
+		v[METRIC_ACQUISITIONS_PER_UNIT] = v[METRIC_ACQUISITIONS] / units;
+		v[METRIC_DEMAND_PER_UNIT] = v[METRIC_DEMAND] / units;
+		v[METRIC_WAIT_PER_UNIT] = v[METRIC_WAIT_TOTAL] / units;
+	}
 }
 
 static inline void fixture_place(struct run_lock *lock, const char *text, double demand_ns,

@@ -1,65 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What fails, what passes, and what cannot be told; and that the writers escape what they must. */
-#include "runs_fixture.h"
-
-#include "../../analyzer/check/check.h"
-
-struct fixture {
-	struct runs base, more;
-	struct comparison comparison;
-	struct budget budget;
-	struct check check;
-};
-
-static void setup(struct fixture *f)
-{
-	*f = (struct fixture){ 0 };
-	budget_init(&f->budget);
-}
-
-static void budget(struct fixture *f, const char *text)
-{
-	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_int_equal(budget_parse(&f->budget, "b.ini", in), 0);
-	fclose(in);
-}
-
-static enum verdict judge(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	assert_int_equal(compare_runs(&f->comparison, &f->base, &f->more), 0);
-	assert_int_equal(check_judge(&f->check, &f->comparison, &f->budget, f->base.nr > 0), 0);
-	return f->check.verdict;
-}
-
-static void teardown(struct fixture *f)
-{
-	check_fini(&f->check);
-	compare_fini(&f->comparison);
-	budget_fini(&f->budget);
-	runs_fini(&f->base);
-	runs_fini(&f->more);
-}
-
-static const struct result *find(const struct fixture *f, const char *subject, const char *rule)
-{
-	for (size_t i = 0; i < f->check.nr_results; i++)
-		if (strcmp(f->check.results[i].subject, subject) == 0 &&
-		    strcmp(f->check.results[i].rule, rule) == 0)
-			return &f->check.results[i];
-	return NULL;
-}
-
-static const struct result *get(const struct fixture *f, const char *subject, const char *rule)
-{
-	const struct result *result = find(f, subject, rule);
-
-	if (!result)
-		fail_msg("no %s %s", subject, rule);
-	return result;
-}
+#include "check_fixture.h"
 
 /* The verdict on one lock that is held so long, and so often, and waited for. */
 static enum verdict verdict_on(size_t runs, double base_ns, double more_ns, const char *text)
@@ -131,6 +72,23 @@ static void test_spread(void **state)
 	teardown(&f);
 }
 
+/* The median is half as much again, and some runs are faster than any of the baseline. */
+static void test_chance(void **state)
+{
+	static const double holds[] = { 900, 950, 1500, 1501, 1502 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < 5; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000 + (double)i, 0);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, holds[i], 0);
+	}
+	assert_int_equal(judge(&f), JUDGED_WARN);
+	assert_true(get(&f, "mu", "hold_p50")->p > 0.3);
+	teardown(&f);
+}
+
 /* More values than the runs can answer for: first the median of each lock, costly ones first. */
 static void test_choice(void **state)
 {
@@ -175,21 +133,135 @@ static void test_wait(void **state)
 	fixture_series(&f.base, 6, 1000, 20e6);
 	fixture_series(&f.more, 6, 1000, 60e6);
 	assert_int_equal(judge(&f), JUDGED_PASS);
-	assert_null(find(&f, "mu", "wait_share"));
+	assert_null(find(&f, "mu", "wait_usual"));
 	budget(&f, "[check]\ngate_wait=yes\n");
 	assert_int_equal(judge(&f), JUDGED_FAIL);
-	assert_int_equal(get(&f, "mu", "wait_share")->verdict, JUDGED_FAIL);
+	assert_int_equal(get(&f, "mu", "wait_usual")->verdict, JUDGED_FAIL);
+	assert_null(find(&f, "mu", "wait_share"));
 	assert_int_equal(get(&f, "all locks", "wait_share")->verdict, JUDGED_FAIL);
+	assert_null(find(&f, "all locks", "wait_usual")); /* there is but one */
 	budget(&f, "[check]\nwait_floor=41ms\n");
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	/* On other processors it is no regression, and no pass. */
 	for (size_t i = 0; i < f.more.nr; i++)
 		f.more.runs[i].nr_cpus = 64;
 	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE);
+	assert_false(f.check.wants_runs);
 	assert_int_equal(get(&f, "comparison", "not comparable")->tier, TIER_CONTENTION);
 	assert_int_equal(get(&f, "mu", "hold_p50")->verdict, JUDGED_PASS);
 	budget(&f, "[check]\ngate_wait=no\n");
 	assert_int_equal(judge(&f), JUDGED_PASS);
+	teardown(&f);
+}
+
+/* Waiting has a chance of its own to fail falsely; holds are judged all the same. */
+static void test_wait_alpha(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	fixture_series(&f.base, 5, 1000, 20e6);
+	fixture_series(&f.more, 5, 1300, 60e6);
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_int_equal(get(&f, "mu", "wait_usual")->verdict, JUDGED_FAIL);
+	assert_null(find(&f, "all locks", "wait_share")); /* has room from 6 runs on */
+	budget(&f, "[check]\nwait_alpha=0.1%\n");
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_int_equal(get(&f, "mu", "hold_p50")->verdict, JUDGED_FAIL);
+	assert_int_equal(get(&f, "comparison", "too few runs")->tier, TIER_CONTENTION);
+	assert_non_null(strstr(get(&f, "comparison", "too few runs")->text,
+			       "about waiting at alpha = 0.0008: at least 7 on each side"));
+	assert_true(f.check.wants_runs);
+	teardown(&f);
+}
+
+/* When the runs may be looked at three times, each look has a third of alpha. */
+static void test_looks(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	fixture_series(&f.base, 5, 1000, 20e6);
+	fixture_series(&f.more, 5, 1000, 20e6);
+	judge(&f);
+	assert_int_equal(f.check.runs_for_all, 4);
+	f.budget.nr_looks = 3;
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_int_equal(f.check.runs_for_all, 5); /* 3 questions at 0.0167 */
+	budget(&f, "[check]\ngate_wait=yes\n");
+	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE); /* 1 in 252 is not below 0.008 / 3 */
+	assert_true(f.check.wants_runs);
+	f.budget.nr_looks = 1;
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_true(f.check.wants_runs); /* for the sum of all waits */
+	fixture_series(&f.base, 1, 1000, 20e6);
+	fixture_series(&f.more, 1, 1000, 20e6);
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_false(f.check.wants_runs);
+	teardown(&f);
+}
+
+/* So has each in saying that waiting has not doubled: 1 run of 6 against 6 has, that is p = 0.032.
+ */
+static void test_looks_at_waiting(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 6; i++) {
+		fixture_lock(fixture_run(&f.base), "mu", 10000, 1000, 20e6 + (double)i);
+		fixture_lock(fixture_run(&f.more), "mu", 10000, 1000, i ? 20e6 + (double)i : 45e6);
+	}
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	f.budget.nr_looks = 3;
+	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE);
+	teardown(&f);
+}
+
+/* A lock that has next to no part of the waiting is not asked for it, unless the budget does. */
+static void test_small_part(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 16; i++) {
+		struct run *run = fixture_run(i < 8 ? &f.base : &f.more);
+
+		fixture_lock(run, "a", 10000, 1000, 60e6 + (double)i);
+		fixture_lock(run, "b", 10000, 1000, 60e6 - (double)i);
+		fixture_lock(run, "c", 10000, 1000, i < 8 ? 2e6 : 9e6);
+	}
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	assert_non_null(find(&f, "a", "wait_usual"));
+	assert_non_null(find(&f, "all locks", "wait_usual"));
+	assert_null(find(&f, "c", "wait_usual"));
+	budget(&f, "[lock \"c\"]\nwait_usual_rel=+50%\n");
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_int_equal(get(&f, "c", "wait_usual")->verdict, JUDGED_FAIL);
+	teardown(&f);
+}
+
+/* Few holds have no percentiles, but their lock can be all that is waited for. */
+static void test_wait_of_few(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 16; i++)
+		fixture_lock(fixture_run(i < 8 ? &f.base : &f.more), "mu", 10, 1000,
+			     (i < 8 ? 20e6 : 60e6) + (double)i);
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_null(find(&f, "mu", "hold_p50"));
+	assert_int_equal(get(&f, "mu", "wait_usual")->verdict, JUDGED_FAIL);
 	teardown(&f);
 }
 
@@ -207,10 +279,57 @@ static void test_noisy_wait(void **state)
 		fixture_lock(fixture_run(&f.more), "mu", 10000, 1000, base_ms[5 - i] * 1e6);
 	}
 	assert_int_equal(judge(&f), JUDGED_INCONCLUSIVE);
-	assert_non_null(strstr(get(&f, "mu", "wait_share")->text, "to show a doubling"));
-	budget(&f, "[check]\nwait_floor=10ms\n"); /* so little waiting is of no interest */
+	assert_true(f.check.wants_runs);
+	assert_non_null(strstr(get(&f, "mu", "wait_usual")->text, "to tell that from +100 %"));
+	budget(&f, "[check]\nwait_rel=+900%\n"); /* ten times as much would be seen */
+	assert_int_equal(judge(&f), JUDGED_PASS);
+	budget(&f, "[check]\nwait_rel=+50%\nwait_floor=10ms\n"); /* of no interest */
 	assert_int_equal(judge(&f), JUDGED_PASS);
 	teardown(&f);
+}
+
+/* The verdict on usual waits and all waits of one lock, each 1 or a factor, or jumping about. */
+static enum verdict verdict_on_waits(double usual, double all)
+{
+	static const double jumps[] = { 0.2, 5, 1, 0.3, 3, 0.5, 4, 2 };
+	struct fixture f;
+	enum verdict verdict;
+
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 16; i++) {
+		bool is_base = i < 8;
+		struct run *run = fixture_run(is_base ? &f.base : &f.more);
+		double jitter = 1 + 0.01 * (double)(i * 5 % 8);
+		double total_ns = 40e6 * (isnan(all) ? jumps[i * 3 % 8]
+					  : is_base  ? jitter
+						     : all * jitter);
+		double usual_ns = 30e6 * (isnan(usual) ? jumps[i * 3 % 8]
+					  : is_base    ? jitter
+						       : usual * jitter);
+		struct run_lock *lock = fixture_lock(run, "mu", 10000, 1000, total_ns);
+
+		lock->value[METRIC_WAIT_USUAL] = usual_ns / run->thread_ns;
+		run->total.value[METRIC_WAIT_USUAL] = usual_ns / run->thread_ns;
+	}
+	verdict = judge(&f);
+	teardown(&f);
+	return verdict;
+}
+
+/* Waiting passes when its usual waits or their sum show that it did not double. */
+static void test_usual_wait(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_on_waits(1, 1), JUDGED_PASS);
+	assert_int_equal(verdict_on_waits(1, NAN), JUDGED_PASS);
+	assert_int_equal(verdict_on_waits(NAN, 1), JUDGED_PASS);
+	assert_int_equal(verdict_on_waits(NAN, NAN), JUDGED_INCONCLUSIVE);
+	assert_int_equal(verdict_on_waits(2, NAN), JUDGED_FAIL);
+	assert_int_equal(verdict_on_waits(2, 1), JUDGED_FAIL);
+	assert_int_equal(verdict_on_waits(1, 2), JUDGED_FAIL);
+	assert_int_equal(verdict_on_waits(1.3, 1.3), JUDGED_PASS);
+	assert_int_equal(verdict_on_waits(0.5, 0.5), JUDGED_PASS);
 }
 
 /* One lock less, and its queue stands before the next one. */
@@ -229,7 +348,7 @@ static void test_moved_wait(void **state)
 			fixture_lock(run, "b", 10000, 1000, 60e6 + (double)i);
 	}
 	assert_int_equal(judge(&f), JUDGED_WARN);
-	assert_non_null(strstr(get(&f, "a", "wait_share")->text, "all locks together"));
+	assert_non_null(strstr(get(&f, "a", "wait_usual")->text, "all locks together"));
 	budget(&f, "[lock \"a\"]\nwait_share_rel=+50%\n"); /* named, so meant */
 	assert_int_equal(judge(&f), JUDGED_FAIL);
 	teardown(&f);
@@ -394,18 +513,6 @@ static void test_culprit(void **state)
 
 /* ---- writers ---- */
 
-static char *written(const struct fixture *f, int (*write)(const struct check *check, FILE *out))
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	assert_int_equal(write(&f->check, out), 0);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
 static size_t count(const char *text, const char *what)
 {
 	size_t nr = 0;
@@ -481,13 +588,27 @@ static void test_annotation_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),	      cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_spread),	      cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_noisy_wait),    cmocka_unit_test(test_moved_wait),
-		cmocka_unit_test(test_exact),	      cmocka_unit_test(test_came_and_went),
-		cmocka_unit_test(test_order),	      cmocka_unit_test(test_culprit),
-		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_annotation_limit),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_looks_at_waiting),
+		cmocka_unit_test(test_wait_alpha),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_small_part),
+		cmocka_unit_test(test_wait_of_few),
+		cmocka_unit_test(test_usual_wait),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_noisy_wait),
+		cmocka_unit_test(test_moved_wait),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_came_and_went),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_annotation_limit),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -278,6 +278,10 @@ static void test_words(void **state)
 	assert_string_equal(metric_text(buf, METRIC_ACQUISITIONS, 1500), "1,500");
 	assert_string_equal(metric_text(buf, METRIC_WAIT_SHARE, 0.052), "5.2 %");
 	assert_string_equal(metric_text(buf, METRIC_WAIT_SHARE, NAN), "-");
+	assert_string_equal(metric_text(buf, METRIC_ACQUISITIONS_PER_UNIT, 2), "2.000");
+	assert_string_equal(metric_text(buf, METRIC_ACQUISITIONS_PER_UNIT, 0.00123), "0.0012");
+	assert_string_equal(metric_text(buf, METRIC_ACQUISITIONS_PER_UNIT, 0), "0.000");
+	assert_string_equal(metric_text(buf, METRIC_WAIT_PER_UNIT, 1500), "1.50 us");
 }
 
 int main(void)

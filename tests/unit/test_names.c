@@ -151,6 +151,39 @@ static void assert_begins(const char *text, const char *with)
 		fail_msg("\"%s\" does not begin with \"%s\"", text, with);
 }
 
+/* The program knows best: its names beat variables and places, and equal ones are one class. */
+static void test_told_names(void **state)
+{
+	static const char *const names[] = { "shard[0]", "shard[17]", "pool", "pool", "cache_mu" };
+	struct tracegen *g = tracegen_new();
+	uint32_t module = add_module(g);
+	struct model *m;
+
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++) {
+		uint32_t id = i ? tracegen_lock(g, TRACE_KIND_MUTEX, 0x7000 + i)
+				: add_static(g, module, twin(0));
+
+		tracegen_name(g, TRACE_NAME_LOCK, id, names[i]);
+	}
+	tracegen_name(g, TRACE_NAME_LOCK, tracegen_lock(g, TRACE_KIND_CUSTOM, 0x8000), "pool");
+	add_static(g, module, &cache_mu);
+	m = fixture_model(g);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(m->locks[i].label, names[i]);
+	assert_int_equal(m->nr_classes, 5);
+	assert_string_equal(m->classes[0].label, "shard[]");
+	assert_int_equal(m->classes[0].nr_locks, 2);
+	assert_string_equal(m->classes[0].key, "generated/mutex/shard[]");
+	assert_string_equal(m->classes[1].label, "pool");
+	assert_int_equal(m->classes[1].nr_locks, 2);
+	assert_string_equal(m->classes[2].label, "cache_mu");
+	assert_int_equal(m->classes[3].kind, TRACE_KIND_CUSTOM);
+	assert_string_equal(m->classes[3].key, "generated/custom/pool");
+	assert_begins(m->locks[6].label, "cache_mu ("); /* a variable of that name */
+	model_free(m);
+}
+
 static void test_places(void **state)
 {
 	struct tracegen *g = tracegen_new();
@@ -217,7 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_static_locks), cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_given_names),  cmocka_unit_test(test_places),
-		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_frames),	     cmocka_unit_test(test_told_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzer/pass.h"
 #include "analyzer/report.h"
 #include "tests/lib/tracegen.h"
 
@@ -34,6 +35,8 @@ static struct blame blames[4];
 static struct waiter waiters[4];
 static struct wait_stack wait_stacks[4];
 static struct model model;
+static struct phase phases[4];
+static struct phase_lock phase_locks[4];
 static struct report report;
 
 /* Code address and stack id are the same number here; 20 to 29 is flush_all, and so on. */
@@ -529,6 +532,129 @@ static void every_view_is_told(void **state)
 	check_has(report_csv, "cache_mu,cache_mu,mutex,1,0,0x1000,0,1000,10,");
 }
 
+/* ---- phases and units of work ---- */
+
+/* Nothing, "load" and "serve", where half of all is done. */
+static void make_phases(void)
+{
+	static const struct counters half = { .acquired = 500,
+					      .contended = 10,
+					      .wait_ns = 4 * SECOND,
+					      .held = 500,
+					      .hold_ns = 500 * 1000 };
+
+	memset(phases, 0, sizeof(phases));
+	phases[0] = (struct phase){ .time_ns = SECOND, .thread_ns = 3 * SECOND };
+	phases[1] = (struct phase){ "load", 4 * SECOND, 12 * SECOND, 1, 0, { .acquired = 500 } };
+	phases[2] = (struct phase){ "serve", 5 * SECOND, 15 * SECOND, 2, 250, half };
+	phase_locks[0] = (struct phase_lock){ 2, CACHE_MU, half };
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	model.phases = phases;
+	model.nr_phases = 3;
+	model.phase_locks = phase_locks;
+	model.nr_phase_locks = 1;
+	model.work_units = 250;
+}
+
+static void phases_have_a_table(void **state)
+{
+	char *text;
+
+	(void)state;
+	make_phases();
+	check_has(report_phase_table,
+		  "\nPhases by waiting time\n"
+		  "Phase        Time  Time%  Acquired  Cont%   Wait  Wait%  Units  /unit  Wait/unit\n"
+		  "serve       5.00s  50.0%       500   2.0%  4.00s  26.7%    250      2     16.0ms\n"
+		  "load        4.00s  40.0%       500   0.0%      -\n"
+		  "(no phase)  1.00s  10.0%         0   0.0%      -\n");
+	text = told(report_text);
+	assert_true(strstr(text, "Locks by waiting") < strstr(text, "Phases by waiting"));
+	free(text);
+	report.by = REPORT_BY_PHASE;
+	report.key = REPORT_CONTENDED;
+	check_has(report_tables, "Phases by contended acquisitions\n");
+	check(report_phase_table, ""); /* not twice */
+	check_has(report_csv, "phase,time_ns,thread_ns,begins,work_units,acquisitions,");
+	check_has(report_csv, ",relocks,acquisitions_per_unit,wait_ns_per_unit\r\n"
+			      "serve,5000000000,15000000000,2,250,500,10,0.02,100,4000000000,0.266667,");
+	check_has(report_csv, ",2,16000000\r\nload,4000000000,12000000000,1,0,500,0,0,125,0,0,");
+	check_has(report_csv, ",0,0,0,,\r\n(no phase),1000000000,");
+}
+
+static void work_is_told(void **state)
+{
+	(void)state;
+	use_lock(CACHE_MU, 1000, 10, 4 * SECOND);
+	check(report_phase_story, "");
+	assert_int_equal(report_serial_demand_ns(&model.all, 0), 0);
+	model.work_units = 400;
+	check(report_phase_story,
+	      "400 units of work: 2.5 acquisitions and 10.0 ms of waiting each.\n");
+	check_has(report_tables, "/unit");
+	check_has(report_json, "\"acquisitions_per_unit\": 2.5");
+	check_has(report_json, "\"work_units\": 400");
+	check_has(report_csv, ",acquisitions_per_unit,serial_demand_ns_per_unit\r\n");
+	model.work_units = 1000;
+	use_lock(CACHE_MU, 1000, 0, 0);
+	check(report_phase_story, "1000 units of work: 1 acquisition each.\n");
+}
+
+static void serial_demand_is_per_unit_and_usual_hold(void **state)
+{
+	static uint64_t counts[HIST_PARTS] = { [8] = 30 };
+	struct counters c = { .acquired = 30 };
+
+	(void)state;
+	assert_int_equal(histogram_put(&c.hold, 1.0, 0, counts), 0); /* all of them 8 ns */
+	histogram_limit(c.hold, 8);
+	assert_int_equal(report_serial_demand_ns(&c, 10), 3 * 8);
+	assert_int_equal(report_serial_demand_ns(&c, 100), 2); /* 2.4 */
+	counters_fini(&c);
+}
+
+static void one_phase_alone_says_so(void **state)
+{
+	char *text;
+
+	(void)state;
+	make_phases();
+	report.only_phase = "serve";
+	model.duration_ns = 5 * SECOND;
+	check_has(report_phase_story,
+		  "Only phase \"serve\" counts here, 5.00 s of the recording.\n");
+	check(report_phase_table, "");
+	text = told(report_json);
+	assert_non_null(strstr(text, "\"name\": \"serve\""));
+	assert_null(strstr(text, "\"name\": \"load\""));
+	free(text);
+	assert_true(report_has_phase(&model, "load"));
+	assert_false(report_has_phase(&model, "loa"));
+}
+
+static void phases_are_in_json(void **state)
+{
+	(void)state;
+	check_has(report_json, "\"phases\": []");
+	make_phases();
+	model.off_ns = 3 * SECOND;
+	check_has(report_json, "\"off_ns\": 3000000000");
+	process.off_ns = 3 * SECOND;
+	check_has(report_titles, "server (pid 0): 10.0 s of 13.0 s recorded, 3 threads, ");
+	check_has(report_json, "\"name\": null");
+	check_has(report_json, "\"begins\": 2");
+	check_has(report_json, "\"wait_ns_per_unit\": 16000000");
+	check_has(report_coverage, "  - recording was stopped on demand for 3.00 s; that time counts "
+				   "nowhere here\n");
+}
+
+static void no_phases_are_told_when_asked_for(void **state)
+{
+	(void)state;
+	report.by = REPORT_BY_PHASE;
+	check_has(report_text, "The program told of no phases; ");
+}
+
 /* ---- a trace of a killed program ---- */
 
 /* Holds `held`, and since 3 ms waits for `wanted`. */
@@ -616,6 +742,12 @@ int main(void)
 		cmocka_unit_test_setup(whole_report_in_order, setup),
 		cmocka_unit_test_setup(short_report_is_short, setup),
 		cmocka_unit_test_setup(every_view_is_told, setup),
+		cmocka_unit_test_setup(phases_have_a_table, setup),
+		cmocka_unit_test_setup(work_is_told, setup),
+		cmocka_unit_test(serial_demand_is_per_unit_and_usual_hold),
+		cmocka_unit_test_setup(one_phase_alone_says_so, setup),
+		cmocka_unit_test_setup(phases_are_in_json, setup),
+		cmocka_unit_test_setup(no_phases_are_told_when_asked_for, setup),
 		cmocka_unit_test_setup(a_deadlock_comes_first, setup),
 	};
 

@@ -135,6 +135,7 @@ static void test_capacity(void **state)
 	assert_near(stats_least_p(5, 5), 1.0 / 252, 1e-15);
 	assert_near(stats_least_p(10, 3), 1.0 / 286, 1e-15);
 	assert_int_equal(stats_capacity(3, 3, 0.05), 0); /* 0.05 is not below 0.05 */
+	assert_int_equal(stats_capacity(2, 2, 0.5), 2); /* three times 1 / 6 is not below it */
 	assert_int_equal(stats_capacity(4, 4, 0.05), 3);
 	assert_int_equal(stats_capacity(5, 5, 0.05), 12);
 	assert_int_equal(stats_capacity(0, 5, 0.05), 0);
