@@ -56,6 +56,8 @@ static int open_page(const char *path)
 
 /* ---- the models ---- */
 
+#define NO_PHASE (-EDOM) /* the traces do not know the phase that is wanted: wrong use */
+
 static struct model *read_model(struct symbols *files, const char *phase,
 				const char *const *paths, size_t nr, int *err)
 {
@@ -73,7 +75,7 @@ static struct model *read_model(struct symbols *files, const char *phase,
 	if (model->nr_processes && model_finish(model) == 0) {
 		if (traces_have_phase(model, phase))
 			return model;
-		*err = -ENOENT;
+		*err = NO_PHASE;
 	}
 	model_free(model);
 	*err = *err ? *err : -ENOMEM;
@@ -128,6 +130,7 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 					      .top = REPORT_ALL,
 					      .details = REPORT_ALL,
 					      .width = SIZE_MAX,
+					      .only_phase = arguments->phase,
 					      .frames = model_frames };
 	err = outfile_begin(&file, path);
 	if (!err)
@@ -165,6 +168,8 @@ static int run(const struct arguments *arguments, const char *const *paths, size
 	} else if (arguments->open) {
 		err |= open_page(*path);
 	}
+	if (base_err == NO_PHASE || err == NO_PHASE)
+		return 2;
 	return base_err || err || page_err;
 }
 
@@ -186,7 +191,7 @@ int cmd_html(int argc, char **argv)
 		{ "events", 'e', OPTION_COUNT, &arguments.events, "N",
 		  "intervals in the timeline, the longest if there are more (1250000)", NULL },
 		{ "phase", 0, OPTION_TEXT, &arguments.phase, "NAME",
-		  "only what was done in that phase of the program", NULL },
+		  "only what was done in this phase of the program", NULL },
 		{ "title", 0, OPTION_TEXT, &arguments.title, "TEXT", "the page's title", NULL },
 		{ "open", 0, OPTION_FLAG, &arguments.open, NULL, "show it in the browser", NULL },
 	};

@@ -10,6 +10,7 @@
 
 #include "live.h"
 #include "output.h"
+#include "report.h"
 
 #define PROGRESS_AFTER_NS 500000000
 
@@ -108,7 +109,7 @@ bool traces_have_phase(const struct model *model, const char *phase)
 	size_t size;
 	FILE *out;
 
-	if (!phase || model->only_phase != UINT32_MAX)
+	if (!phase || report_has_phase(model, phase))
 		return true;
 	out = open_memstream(&names, &size);
 	for (size_t i = 1; out && i < model->nr_phases; i++)

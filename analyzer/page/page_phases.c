@@ -17,7 +17,8 @@ struct by_class {
 	size_t nr;
 };
 
-static int by_class_fill(struct by_class *by, const struct model *model, size_t *row, uint32_t phase)
+static int by_class_fill(struct by_class *by, const struct model *model, size_t *row,
+			 uint32_t phase)
 {
 	int err = 0;
 

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: MIT
 // Phases of the program: bands, the table, narrowing, links; and no sign of them where there are none.
 import path from 'node:path';
+import { cleanText } from '../../viz/src/data/text.js';
+import { formatCount, formatPercent, formatRate, formatTime } from '../../viz/src/format.js';
 import { colourOf, count, readAll, readColours, readTable, readText, settle } from './read.mjs';
 
 const bands = (page) => settle(page).then(() => page.evaluate(() => [...document.querySelectorAll('#timeline .band')].map((band) => {
 	const row = band.parentElement.getBoundingClientRect(), box = band.getBoundingClientRect();
 	return [band.innerText.replaceAll('\u00a0', ' '), Math.round((box.left - row.left) / row.width * 300) / 10, Math.round(box.width / row.width * 300) / 10];
 })));
+
+/** The table, and what a whole phase narrows the others to, against the report's. */
+async function compareReport(t, files, browser) {
+	const report = files.report('phases'), page = await browser.open(files.page('phases')), plain = (text) => text.replaceAll('\u00a0', ' ');
+	const rows = await readTable(page, '#phases');
+	t.is('phases: the numbers of report --json', rows.map((row) => [row.phase, row.time, row.acquired, row.wait, row.share, row.units, row['acquired / unit']]).sort(),
+		report.phases.map((p) => [p.name === null ? '(no phase)' : cleanText(p.name), plain(formatTime(p.time_ns)), formatCount(p.acquisitions), plain(formatTime(p.wait_ns)), plain(formatPercent(p.wait_share)),
+			formatCount(p.work_units), formatRate(p.acquisitions_per_unit)]).sort());
+	const serve = JSON.parse(files.tool('report', '--json', '--phase=serve', files.trace('phases')));
+	await page.locator('#phases .handle', { hasText: 'serve' }).click();
+	await page.waitForSelector('.span-note');
+	t.is('a chosen phase: the numbers of report --phase', (await readTable(page, '#locks')).map((row) => [row.lock, row.wait, row.share, row.acquired, row.hold]),
+		serve.locks.map((lock) => [lock.name, plain(formatTime(lock.wait_ns)), plain(formatPercent(lock.wait_share)), formatCount(lock.acquisitions), plain(formatTime(lock.hold_ns))]));
+	t.clean('phases against the report', page);
+	await page.close();
+}
 
 async function table(t, page) {
 	const rows = await readTable(page, '#phases');
@@ -131,6 +149,7 @@ export async function run(t, files, browser) {
 	await narrowing(t, page);
 	t.clean('phases, narrowed', page);
 	await page.close();
+	await compareReport(t, files, browser);
 	const linked = await browser.open(files.page('phases'), { fragment: 'phase=2&range=18000000-24000000' });
 	t.is('a link restores a phase and its time', (await shown(linked, 'part 2 of 2')).length, 2);
 	await linked.close();
