@@ -23,7 +23,7 @@ static void check_limits(const struct limits *limits)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct comparison serve = { .phase = "serve" };
+	struct comparison serve = { .phase = "serve", .total.in = &serve };
 	struct lock_change lock = { .key = "app/mutex/cache[].mu", .label = "cache[].mu" };
 	FILE *in = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
 	struct limits limits;
