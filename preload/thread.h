@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "../trace/fold.h"
+#include "flight.h"
 #include "hook.h"
 #include "unwind.h"
 
@@ -58,6 +59,7 @@ struct thread {
 	uint32_t exit_rounds;
 	uint64_t nested;		/* calls forwarded because the shim was at work */
 	struct fold fold;
+	struct flight flight;
 	struct stack_cache stacks[STACK_CACHE_SIZE];
 	struct node_cache cache[CACHE_SIZE];
 } __attribute__((aligned(64)));	/* no line is shared with another thread's */
