@@ -97,8 +97,10 @@ static void mark_used(struct collect *c)
 	for (size_t i = 0; i < c->nr_stats; i++) {
 		struct pass_node *node = stat_place(c, c->stats[i]);
 
+		if (is_work(node))
+			continue; /* told from outside it is no thread's */
 		pass->threads[stat_thread(c, c->stats[i])].used = true;
-		if (is_work(node) || pass->nodes[stat_node(c, c->stats[i])].ignored)
+		if (pass->nodes[stat_node(c, c->stats[i])].ignored)
 			continue;
 		node->used = true;
 		pass->lock_facts[node->lock] |= PASS_USED | (i < c->nr_own ? 0 : PASS_FOLDED);

@@ -112,6 +112,8 @@ const struct reader_stream *reader_flight(const struct reader *reader, size_t i)
 /* Statistics that the shim folded (profile mode). Histograms of a stat by its record.id. */
 size_t reader_nr_stats(const struct reader *reader);
 const struct trace_stat *reader_stat(const struct reader *reader, size_t i);
+/* Whether there are any of locks: units of work may be counted there while events are kept. */
+bool reader_has_folded(const struct reader *reader);
 size_t reader_nr_hists(const struct reader *reader);
 const struct trace_hist *reader_hist(const struct reader *reader, size_t i);
 

@@ -21,7 +21,7 @@
 
 static struct trace_node *node_at(const struct reader *reader, uint32_t id)
 {
-	return id <= reader->node.max ? reader->node.record[id] : NULL;
+	return id && id <= reader->node.max ? reader->node.record[id] : NULL;
 }
 
 static uint32_t node_how(const struct trace_node *node)
@@ -362,4 +362,12 @@ size_t reader_nr_phase_changes(const struct reader *reader)
 const struct reader_phase_change *reader_phase_change(const struct reader *reader, size_t i)
 {
 	return (const struct reader_phase_change *)reader->changes.item + i;
+}
+
+bool reader_has_folded(const struct reader *reader)
+{
+	for (size_t i = 0; i < reader_nr_stats(reader); i++)
+		if (node_how(node_at(reader, reader_stat(reader, i)->node)) != TRACE_HOW_WORK)
+			return true;
+	return false;
 }

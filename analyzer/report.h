@@ -276,6 +276,8 @@ int report_coverage(const struct report *report, FILE *out);
 /* "(no phase)" for that. */
 const char *report_phase_name(const struct phase *phase);
 bool report_has_phase(const struct model *model, const char *name);
+/* Whether the report is about it: all are, unless one was asked for. */
+bool report_phase_chosen(const struct report *report, const struct phase *phase);
 /* Acquisitions of a unit of work, one after the other, each as long as half of them are. */
 uint64_t report_serial_demand_ns(const struct counters *c, uint64_t units);
 int report_phase_story(const struct report *report, FILE *out);

@@ -143,7 +143,7 @@ static int print_heirs(const struct report *report, const struct process *proces
 	bool *slots;
 	size_t nr;
 
-	if (!reader_nr_stats(process->reader))
+	if (!reader_has_folded(process->reader))
 		return 0;
 	slots = calloc(UINT16_MAX + 1, sizeof(*slots));
 	if (!slots)

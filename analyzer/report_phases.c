@@ -33,6 +33,11 @@ bool report_has_phase(const struct model *model, const char *name)
 	return false;
 }
 
+bool report_phase_chosen(const struct report *report, const struct phase *phase)
+{
+	return !report->only_phase || (phase->name && strcmp(phase->name, report->only_phase) == 0);
+}
+
 /* ---- sentences ---- */
 
 static int tell_only(const struct report *report, FILE *out)
@@ -162,7 +167,8 @@ static void put_phase_lock(struct json *json, const struct model *model,
 	json_object_end(json);
 }
 
-static void put_phase(struct json *json, const struct model *model, size_t number)
+/* Its locks are those from `first` on. */
+static void put_phase(struct json *json, const struct model *model, size_t number, size_t first)
 {
 	const struct phase *phase = &model->phases[number];
 
@@ -175,9 +181,9 @@ static void put_phase(struct json *json, const struct model *model, size_t numbe
 	put_counters(json, &phase->all, phase);
 	put_work(json, &phase->all, phase->work_units);
 	json_array_begin(json, "locks");
-	for (size_t i = 0; i < model->nr_phase_locks; i++)
-		if (model->phase_locks[i].phase == number &&
-		    report_lock_contends(&model->locks[model->phase_locks[i].lock]))
+	for (size_t i = first; i < model->nr_phase_locks && model->phase_locks[i].phase == number;
+	     i++)
+		if (report_lock_contends(&model->locks[model->phase_locks[i].lock]))
 			put_phase_lock(json, model, &model->phase_locks[i]);
 	json_array_end(json);
 	json_object_end(json);
@@ -187,11 +193,14 @@ static void put_phase(struct json *json, const struct model *model, size_t numbe
 void report_json_phases(struct json *json, const struct report *report)
 {
 	const struct model *model = report->model;
+	size_t first = 0;
 
 	json_array_begin(json, "phases");
-	for (size_t i = 0; i < model->nr_phases; i++)
-		if (!report->only_phase || (model->phases[i].name &&
-					    strcmp(model->phases[i].name, report->only_phase) == 0))
-			put_phase(json, model, i);
+	for (size_t i = 0; i < model->nr_phases; i++) {
+		while (first < model->nr_phase_locks && model->phase_locks[first].phase < i)
+			first++;
+		if (report_phase_chosen(report, &model->phases[i]))
+			put_phase(json, model, i, first);
+	}
 	json_array_end(json);
 }

@@ -257,10 +257,9 @@ static void collect_phases(struct report_rows *rows, const struct report *report
 
 	for (size_t i = 0; i < model->nr_phases; i++) {
 		const struct phase *phase = &model->phases[i];
-		bool chosen = !report->only_phase ||
-			      (phase->name && strcmp(phase->name, report->only_phase) == 0);
 
-		if (chosen && (phase->time_ns || phase->work_units || was_used(&phase->all)))
+		if (report_phase_chosen(report, phase) &&
+		    (phase->time_ns || phase->work_units || was_used(&phase->all)))
 			rows->rows[rows->nr++] =
 				(struct report_row){ .index = i, .all = &phase->all };
 	}

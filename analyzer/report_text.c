@@ -241,17 +241,29 @@ static unsigned int count_threads(const struct model *model, const struct proces
 	return nr;
 }
 
+/* "4.10 s", "1.20 s of 4.10 s recorded". */
+static void put_duration(const struct report *report, const struct process *process, FILE *out)
+{
+	uint64_t recorded_ns = process->duration_ns;
+	char duration[OUTPUT_NUMBER];
+
+	fputs(report_time(duration, recorded_ns), out);
+	if (process->off_ns && !report->only_phase)
+		fprintf(out, " of %s recorded",
+			report_time(duration, recorded_ns + process->off_ns));
+}
+
 static int print_title(const struct report *report, const struct process *process, FILE *out)
 {
 	unsigned int threads = count_threads(report->model, process);
 	struct report_line line;
-	char duration[OUTPUT_NUMBER];
 
 	if (report_line_begin(&line) < 0)
 		return -ENOMEM;
-	fprintf(line.out, "%s (pid" REPORT_GLUE "%u): %s, %u" REPORT_GLUE "thread%s, ",
-		report_base_name(process->exe), report_header(process)->pid,
-		report_time(duration, process->duration_ns), threads, report_plural(threads));
+	fprintf(line.out, "%s (pid" REPORT_GLUE "%u): ", report_base_name(process->exe),
+		report_header(process)->pid);
+	put_duration(report, process, line.out);
+	fprintf(line.out, ", %u" REPORT_GLUE "thread%s, ", threads, report_plural(threads));
 	put_end(process, line.out);
 	fputs("; ", line.out);
 	put_mode(process, line.out);

@@ -140,7 +140,7 @@ int check_markdown(const struct check *check, FILE *out);
 /* ---- make_runs.c ---- */
 
 struct make_runs {
-	size_t nr, nr_made; /* runs a side that are wanted, and that there are */
+	size_t nr, nr_made;	  /* runs a side that are wanted, and that there are */
 	char **command;		  /* the new one, NULL at the end */
 	const char *base_command; /* for sh; NULL: only the new one is run */
 	const char *keep;	  /* folder for the traces; NULL: they are removed */

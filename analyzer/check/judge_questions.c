@@ -77,6 +77,13 @@ static bool is_steady(const struct lock_change *lock)
 	return change->base_most - change->base_least <= STEADY_COUNTS * change->base;
 }
 
+static bool is_eligible(const struct check *check, const struct lock_change *lock,
+			enum metric metric)
+{
+	return lock->runs_base == check->comparison->base->nr &&
+	       (question_is_contention(metric) || lock->base_held >= LEAST_HOLDS);
+}
+
 /* Its part of the baseline's waiting. */
 static double part_of(const struct check *check, const struct lock_change *lock)
 {
@@ -90,7 +97,8 @@ static bool is_nearly_one_lock(const struct check *check)
 	const struct comparison *c = check->comparison;
 
 	for (size_t i = 0; i < c->nr_locks; i++)
-		if (part_of(check, &c->locks[i]) >= NEARLY_ALL)
+		if (part_of(check, &c->locks[i]) >= NEARLY_ALL &&
+		    is_eligible(check, &c->locks[i], METRIC_WAIT_USUAL))
 			return true;
 	return false;
 }
@@ -128,12 +136,6 @@ static double default_of(const struct check *check, const struct lock_change *lo
 	default:
 		return NAN;
 	}
-}
-
-static bool is_eligible(const struct check *check, const struct lock_change *lock)
-{
-	return lock == &check->comparison->total ||
-	       (lock->runs_base == check->comparison->base->nr && lock->base_held >= LEAST_HOLDS);
 }
 
 static int ask(struct check *check, struct families *families, enum family_kind kind,
@@ -237,7 +239,7 @@ static int ask_others(struct check *check, struct families *families, enum metri
 		struct question question = { lock, metric, default_of(check, lock, metric) };
 		size_t before = family->nr;
 
-		if (question_is_named(check, lock) || !is_eligible(check, lock) ||
+		if (question_is_named(check, lock) || !is_eligible(check, lock, metric) ||
 		    !isnan(limits_of(check, lock).relative[metric]))
 			continue;
 		err = ask(check, families, kind, &question);
@@ -264,7 +266,7 @@ void questions_count(struct check *check, const struct families *families)
 		bool judged = is_asked(families, &c->locks[i]);
 
 		check->nr_judged += judged;
-		check->nr_eligible += judged || is_eligible(check, &c->locks[i]);
+		check->nr_eligible += judged || is_eligible(check, &c->locks[i], METRIC_HOLD_P50);
 	}
 }
 

@@ -146,8 +146,12 @@ int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *
 int measure_locks(struct run *run, const struct model *model);
 int measure_order(struct run *run, struct model *model, struct suppressions *suppressions);
 
-/* places.c: fills places of a lock whose class (of the same key) is marked. 0 or -errno. */
-int places_find(struct run_lock *lock, const struct model *model, const bool *of_class);
+/*
+ * places.c: fills the places of all locks; lock_of_class says which one of the run a class of the
+ * model is part of. 0 or -ENOMEM.
+ */
+#define PLACES_NO_LOCK UINT32_MAX
+int places_find(struct run *run, const struct model *model, const uint32_t *lock_of_class);
 void places_fini(struct run_lock *lock);
 
 /* ---- both sides ---- */

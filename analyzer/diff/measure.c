@@ -115,26 +115,18 @@ static int measure_key(struct run *run, const struct model *model, const struct 
 {
 	struct run_lock *lock = &run->locks[run->nr_locks];
 	const struct lock_class *first = &model->classes[keyed[0].class];
-	bool *of_class = calloc(model->nr_classes + 1, sizeof(*of_class));
 	struct counters sum = { 0 };
-	int err = of_class ? 0 : -ENOMEM;
+	int err = 0;
 
 	*lock = (struct run_lock){ .key = strdup(first->key),
 				   .label = strdup(first->label),
 				   .kind = report_kind_name(first->kind) };
 	run->nr_locks++;
-	for (size_t i = 0; i < nr && !err; i++) {
+	for (size_t i = 0; i < nr && !err; i++)
 		err = counters_add(&sum, &model->classes[keyed[i].class].all);
-		of_class[keyed[i].class] = true;
-	}
 	put_values(lock, &sum, run);
 	counters_fini(&sum);
-	if (!err && (!lock->key || !lock->label))
-		err = -ENOMEM;
-	if (!err)
-		err = places_find(lock, model, of_class);
-	free(of_class);
-	return err;
+	return !err && (!lock->key || !lock->label) ? -ENOMEM : err;
 }
 
 static int measure_total(struct run *run, const struct model *model)
@@ -185,6 +177,27 @@ static int measure_facts(struct run *run, const struct model *model)
 	return run->program && run->host ? 0 : -ENOMEM;
 }
 
+/* Keys and the run's locks are in the same order. */
+static int measure_places(struct run *run, const struct model *model, const struct keyed *keyed,
+			  size_t nr)
+{
+	uint32_t *lock_of_class = calloc(model->nr_classes + 1, sizeof(*lock_of_class));
+	uint32_t lock = 0;
+	int err;
+
+	if (!lock_of_class)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->nr_classes; i++)
+		lock_of_class[i] = PLACES_NO_LOCK;
+	for (size_t i = 0; i < nr; i++) {
+		lock += i && strcmp(keyed[i].key, keyed[i - 1].key) != 0;
+		lock_of_class[keyed[i].class] = lock;
+	}
+	err = places_find(run, model, lock_of_class);
+	free(lock_of_class);
+	return err;
+}
+
 int measure_locks(struct run *run, const struct model *model)
 {
 	struct keyed *keyed = calloc(model->nr_classes + 1, sizeof(*keyed));
@@ -199,6 +212,8 @@ int measure_locks(struct run *run, const struct model *model)
 			;
 		err = measure_key(run, model, &keyed[begin], end - begin);
 	}
+	if (!err)
+		err = measure_places(run, model, keyed, nr);
 	free(keyed);
 	return err ? err : measure_total(run, model);
 }

@@ -96,79 +96,100 @@ static struct place *place_of(struct run_lock *lock, const struct process *proce
 	return text ? find_place(lock, text, &frames[0]) : NULL;
 }
 
-static int by_hold(const void *a, const void *b)
-{
-	uint64_t x = (*(const struct site *const *)a)->all.hold_ns;
-	uint64_t y = (*(const struct site *const *)b)->all.hold_ns;
+/* A row of the model that holds or delays one of the run's locks. */
+struct candidate {
+	uint32_t lock; /* index in run.locks */
+	uint32_t row;
+	uint64_t ns;
+};
 
-	return (x < y) - (x > y);
+/* By lock, those with most time first. */
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->lock != y->lock)
+		return x->lock < y->lock ? -1 : 1;
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? 1 : -1;
+	return (x->row > y->row) - (x->row < y->row);
 }
 
-static int by_blame(const void *a, const void *b)
+static int put_hold(struct run_lock *lock, const struct model *model, uint32_t row)
 {
-	uint64_t x = (*(const struct blame *const *)a)->wait_ns;
-	uint64_t y = (*(const struct blame *const *)b)->wait_ns;
+	const struct site *site = &model->sites[row];
+	struct place *place = place_of(lock, site->process, site->stack, site->address);
 
-	return (x < y) - (x > y);
+	if (!place)
+		return -ENOMEM;
+	place->acquired += (double)site->all.acquired;
+	place->demand_ns +=
+		(double)site->all.acquired * (double)histogram_percentile_ns(site->all.hold, 0.5);
+	return 0;
 }
 
-static int find_holds(struct run_lock *lock, const struct model *model, const bool *of_class)
+static int put_blame(struct run_lock *lock, const struct model *model, uint32_t row)
 {
-	const struct site **sites = calloc(model->nr_sites + 1, sizeof(*sites));
-	size_t nr = 0;
-	int err = sites ? 0 : -ENOMEM;
+	struct report_part part;
+	struct place *place;
 
-	for (size_t i = 0; sites && i < model->nr_sites; i++)
-		if (of_class[model->locks[model->sites[i].lock].class])
-			sites[nr++] = &model->sites[i];
-	if (sites)
-		qsort(sites, nr, sizeof(*sites), by_hold);
-	for (size_t i = 0; i < nr && i < MAX_NAMED && !err; i++) {
-		struct place *place =
-			place_of(lock, sites[i]->process, sites[i]->stack, sites[i]->address);
+	report_blame_part(model, &model->blames[row], &part);
+	place = place_of(lock, part.process, part.stack, part.site);
+	if (!place)
+		return -ENOMEM;
+	place->blamed_ns += (double)model->blames[row].wait_ns;
+	return 0;
+}
 
-		if (!place) {
-			err = -ENOMEM;
-			break;
-		}
-		place->acquired += (double)sites[i]->all.acquired;
-		place->demand_ns += (double)sites[i]->all.acquired *
-				    (double)histogram_percentile_ns(sites[i]->all.hold, 0.5);
+/* The first candidates of each lock. */
+static int put_all(struct run *run, const struct model *model, struct candidate *all, size_t nr,
+		   int (*put)(struct run_lock *, const struct model *, uint32_t row))
+{
+	int err = 0;
+
+	qsort(all, nr, sizeof(*all), compare_candidates);
+	for (size_t i = 0, begin = 0; i < nr && !err; i++) {
+		if (all[i].lock != all[begin].lock)
+			begin = i;
+		if (i - begin < MAX_NAMED)
+			err = put(&run->locks[all[i].lock], model, all[i].row);
 	}
-	free(sites);
 	return err;
 }
 
-static int find_blames(struct run_lock *lock, const struct model *model, const bool *of_class)
+static void add_candidate(struct candidate *all, size_t *nr, uint32_t lock, uint32_t row,
+			  uint64_t ns)
 {
-	const struct blame **blames = calloc(model->nr_blames + 1, sizeof(*blames));
-	size_t nr = 0;
-	int err = blames ? 0 : -ENOMEM;
-
-	for (size_t i = 0; blames && i < model->nr_blames; i++)
-		if (of_class[model->locks[model->blames[i].lock].class])
-			blames[nr++] = &model->blames[i];
-	if (blames)
-		qsort(blames, nr, sizeof(*blames), by_blame);
-	for (size_t i = 0; i < nr && i < MAX_NAMED && !err; i++) {
-		struct report_part part;
-		struct place *place;
-
-		report_blame_part(model, blames[i], &part);
-		place = place_of(lock, part.process, part.stack, part.site);
-		err = place ? 0 : -ENOMEM;
-		if (place)
-			place->blamed_ns += (double)blames[i]->wait_ns;
-	}
-	free(blames);
-	return err;
+	if (lock != PLACES_NO_LOCK)
+		all[(*nr)++] = (struct candidate){ lock, row, ns };
 }
 
-int places_find(struct run_lock *lock, const struct model *model, const bool *of_class)
+int places_find(struct run *run, const struct model *model, const uint32_t *lock_of_class)
 {
-	int err = find_holds(lock, model, of_class);
+	size_t most = model->nr_sites > model->nr_blames ? model->nr_sites : model->nr_blames;
+	struct candidate *all = calloc(most + 1, sizeof(*all));
+	size_t nr = 0;
+	int err;
 
-	return err ? err : find_blames(lock, model, of_class);
+	if (!all)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < model->nr_sites; i++) {
+		const struct site *site = &model->sites[i];
+
+		add_candidate(all, &nr, lock_of_class[model->locks[site->lock].class], i,
+			      site->all.hold_ns);
+	}
+	err = put_all(run, model, all, nr, put_hold);
+	nr = 0;
+	for (uint32_t i = 0; i < model->nr_blames; i++) {
+		const struct blame *blame = &model->blames[i];
+
+		add_candidate(all, &nr, lock_of_class[model->locks[blame->lock].class], i,
+			      blame->wait_ns);
+	}
+	err = err ? err : put_all(run, model, all, nr, put_blame);
+	free(all);
+	return err;
 }
 
 void places_fini(struct run_lock *lock)

@@ -83,14 +83,17 @@ static double exact_p(const struct ranked *all, size_t nr, size_t nr_more, size_
 	size_t width = nr * (nr + 1) + 1;
 	double *ways = calloc((nr_more + 1) * width, sizeof(*ways));
 	double reached = 0, total = 0;
+	size_t greatest = 0; /* sum of the ranks so far */
 
 	if (!ways)
 		return -1;
 	ways[0] = 1;
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr; i++) {
+		greatest += all[i].rank;
 		for (size_t k = i < nr_more ? i + 1 : nr_more; k > 0; k--)
-			for (size_t s = width - 1; s >= all[i].rank; s--)
+			for (size_t s = greatest; s >= all[i].rank; s--)
 				ways[k * width + s] += ways[(k - 1) * width + s - all[i].rank];
+	}
 	for (size_t s = 0; s < width; s++) {
 		total += ways[nr_more * width + s];
 		reached += s >= seen ? ways[nr_more * width + s] : 0;

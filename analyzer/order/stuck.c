@@ -397,7 +397,7 @@ static uint64_t last_signal(const struct stuck *stuck, const struct hang *hang)
 		    stuck->model->conds[i].signals + stuck->model->conds[i].broadcasts)
 			last = UINT64_MAX;
 	if (!last || reader_header(reader)->mode_at_start == TRACE_MODE_PROFILE ||
-	    reader_nr_stats(reader))
+	    reader_has_folded(reader))
 		return last;
 	last = 0;
 	for (size_t i = 0; i < reader_nr_streams(reader); i++) {

@@ -248,6 +248,23 @@ static void test_small_part(void **state)
 	teardown(&f);
 }
 
+/* Few holds have no percentiles, but their lock can be all that is waited for. */
+static void test_wait_of_few(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	budget(&f, "[check]\ngate_wait=yes\n");
+	for (size_t i = 0; i < 16; i++)
+		fixture_lock(fixture_run(i < 8 ? &f.base : &f.more), "mu", 10, 1000,
+			     (i < 8 ? 20e6 : 60e6) + (double)i);
+	assert_int_equal(judge(&f), JUDGED_FAIL);
+	assert_null(find(&f, "mu", "hold_p50"));
+	assert_int_equal(get(&f, "mu", "wait_usual")->verdict, JUDGED_FAIL);
+	teardown(&f);
+}
+
 /* Waiting from 2 to 14 ms in runs of one build: a doubling is lost in it, and that is said. */
 static void test_noisy_wait(void **state)
 {
@@ -571,16 +588,27 @@ static void test_annotation_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hold),	      cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_spread),	      cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_chance),	      cmocka_unit_test(test_looks_at_waiting),
-		cmocka_unit_test(test_wait_alpha),    cmocka_unit_test(test_looks),
-		cmocka_unit_test(test_small_part),    cmocka_unit_test(test_usual_wait),
-		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_noisy_wait),    cmocka_unit_test(test_moved_wait),
-		cmocka_unit_test(test_exact),	      cmocka_unit_test(test_came_and_went),
-		cmocka_unit_test(test_order),	      cmocka_unit_test(test_culprit),
-		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_annotation_limit),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_looks_at_waiting),
+		cmocka_unit_test(test_wait_alpha),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_small_part),
+		cmocka_unit_test(test_wait_of_few),
+		cmocka_unit_test(test_usual_wait),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_absolute),
+		cmocka_unit_test(test_noisy_wait),
+		cmocka_unit_test(test_moved_wait),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_came_and_went),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_culprit),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_annotation_limit),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "../../analyzer/cursor.h"
 #include "../../analyzer/order/order.h"
+#include "../../analyzer/report.h"
 #include "model_fixture.h"
 
 /* ---- the reader ---- */
@@ -309,10 +310,12 @@ static struct play play_begin(bool phases)
 		p.root[2] = tracegen_phase(p.g, "serve");
 	}
 	for (unsigned int i = 0; i < NR_PHASES; i++)
-		if (!i || phases)
+		if (!i || phases) {
 			play_nodes(&p, i, lock);
-		else
+		} else {
 			memcpy(p.node[i], p.node[0], sizeof(p.node[0]));
+			p.work[i] = p.work[0];
+		}
 	return p;
 }
 
@@ -337,8 +340,7 @@ static struct tracegen *play(int how)
 		if (i && how != PLAIN)
 			tracegen_change_phase(p.g, p.root[i], false, i * 10000 + 50);
 		play_phase(&p, i, i ? i - 1 : 0, i * 10000);
-		if (how != PLAIN)
-			tracegen_work(p.g, p.slot[0], p.work[i], 10 + i, i * 10000 + 5000);
+		tracegen_work(p.g, p.slot[0], p.work[i], 10 + i, i * 10000 + 5000);
 	}
 	for (unsigned int i = 0; i < 2 && how == FOLDED; i++)
 		tracegen_fold(p.g, p.slot[i]);
@@ -452,6 +454,48 @@ static void test_order_as_without_phases(void **state)
 		order_free(order[i]);
 		model_free(m[i]);
 	}
+}
+
+static char *told(const struct model *m, enum report_by by,
+		  int (*tell)(const struct report *, FILE *))
+{
+	struct report report = { .model = m,
+				 .key = REPORT_WAIT_TOTAL,
+				 .by = by,
+				 .top = REPORT_ALL,
+				 .details = REPORT_ALL,
+				 .width = 80,
+				 .frames = model_frames };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(tell(&report, out), 0);
+	fclose(out);
+	return text;
+}
+
+static void test_report_as_without_phases(void **state)
+{
+	static int (*const parts[])(const struct report *, FILE *) = {
+		report_story, report_tables,   report_waits_and_holders,
+		report_apart, report_coverage, report_csv,
+	};
+	struct model *m[2] = { play_model(PLAIN, NULL), play_model(PHASES, NULL) };
+
+	(void)state;
+	for (int by = REPORT_BY_CLASS; by <= REPORT_BY_PROCESS; by++)
+		for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+			char *text[2] = { told(m[0], (enum report_by)by, parts[i]),
+					  told(m[1], (enum report_by)by, parts[i]) };
+
+			assert_string_equal(text[0], text[1]);
+			free(text[0]);
+			free(text[1]);
+		}
+	model_free(m[0]);
+	model_free(m[1]);
 }
 
 static const struct phase_lock *find_phase_lock(const struct model *m, uint32_t phase,
@@ -677,6 +721,33 @@ static void test_work_alone(void **state)
 	}
 }
 
+/* From outside a statistic counts work, of no thread: it is none of locks. */
+static void test_work_from_outside(void **state)
+{
+	struct tracegen *g = tracegen_new();
+	uint32_t slot = tracegen_slot(g, tracegen_thread(g, "main", 0));
+	uint32_t root = tracegen_phase(g, "load");
+	uint32_t lock = tracegen_node(g, root, tracegen_lock(g, TRACE_KIND_MUTEX, 0x100), 0x1000,
+				      TRACE_HOW_LOCK);
+	struct trace_stat *stat = tracegen_record(g, TRACE_REC_STAT, 0, sizeof(*stat));
+	struct model *m;
+
+	(void)state;
+	stat->node = tracegen_node(g, root, 0, 0, TRACE_HOW_WORK);
+	stat->acquired = 30;
+	tracegen_acquire(g, slot, lock, 100, 10, 0);
+	tracegen_change_phase(g, root, false, 10);
+	m = fixture_model(g);
+	assert_false(reader_has_folded(m->processes[0].reader));
+	assert_int_equal(m->phases[1].work_units, 30);
+	assert_int_equal(m->nr_threads, 1);
+	assert_int_equal(m->locks[0].owner_changes, 0);
+	model_free(m);
+	m = play_model(FOLDED, NULL);
+	assert_true(reader_has_folded(m->processes[0].reader));
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +760,7 @@ int main(void)
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_as_without_phases),
 		cmocka_unit_test(test_order_as_without_phases),
+		cmocka_unit_test(test_report_as_without_phases),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_only_one_phase),
 		cmocka_unit_test(test_processes),
@@ -696,6 +768,7 @@ int main(void)
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_joins),
 		cmocka_unit_test(test_work_alone),
+		cmocka_unit_test(test_work_from_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

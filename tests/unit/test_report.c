@@ -639,6 +639,8 @@ static void phases_are_in_json(void **state)
 	make_phases();
 	model.off_ns = 3 * SECOND;
 	check_has(report_json, "\"off_ns\": 3000000000");
+	process.off_ns = 3 * SECOND;
+	check_has(report_titles, "server (pid 0): 10.0 s of 13.0 s recorded, 3 threads, ");
 	check_has(report_json, "\"name\": null");
 	check_has(report_json, "\"begins\": 2");
 	check_has(report_json, "\"wait_ns_per_unit\": 16000000");
