@@ -2,31 +2,30 @@
 /* flight.c: see flight.h */
 #include "file.h"
 #include "flight.h"
-#include "thread.h"
 
 #define ROOM (TRACE_BLOCK_SIZE - sizeof(struct trace_block) - TRACE_EVENT_BYTES)
 
-static uint32_t given_out, most;
+static uint32_t flights_given, flights_most;
 
 void flight_init(uint64_t max_size)
 {
 	uint64_t eighth = max_size / 8 / TRACE_BLOCK_SIZE;
 
-	given_out = 0;
-	most = !max_size || eighth > FLIGHT_TOTAL ? FLIGHT_TOTAL :
+	flights_given = 0;
+	flights_most = !max_size || eighth > FLIGHT_TOTAL ? FLIGHT_TOTAL :
 	       eighth < FLIGHT_LEAST		  ? FLIGHT_LEAST :
 						    (uint32_t)eighth;
 }
 
 /* A block more, if the slot may have one. */
-static bool block_new(struct flight *f, uint32_t slot)
+static bool flight_block_new(struct flight *f, uint32_t slot)
 {
-	uint32_t nr = __atomic_load_n(&given_out, __ATOMIC_RELAXED), number;
+	uint32_t nr = __atomic_load_n(&flights_given, __ATOMIC_RELAXED), number;
 	struct trace_block *block;
 
-	if (nr >= most || f->nr >= (nr < most / 2 ? FLIGHT_SLOT : 1))
+	if (nr >= flights_most || f->nr >= (nr < flights_most / 2 ? FLIGHT_SLOT : 1))
 		return false;
-	if (__atomic_fetch_add(&given_out, 1, __ATOMIC_RELAXED) >= most)
+	if (__atomic_fetch_add(&flights_given, 1, __ATOMIC_RELAXED) >= flights_most)
 		return false;
 	block = file_map_block(TRACE_BLOCK_FLIGHT, slot, &number);
 	if (!block)
@@ -40,11 +39,11 @@ static bool block_new(struct flight *f, uint32_t slot)
  * The next block is filled from its begin: a new one, or the oldest. Partner: the reader, which
  * looks at `sequence` before and after it copies.
  */
-static struct trace_block *block_begin(struct flight *f, uint32_t slot, uint64_t ticks)
+static struct trace_block *flight_block_begin(struct flight *f, uint32_t slot, uint64_t ticks)
 {
 	struct trace_block *block;
 
-	if (!block_new(f, slot)) {
+	if (!flight_block_new(f, slot)) {
 		if (!f->nr)
 			return NULL;
 		f->now = (f->now + 1) % f->nr;
@@ -58,7 +57,7 @@ static struct trace_block *block_begin(struct flight *f, uint32_t slot, uint64_t
 }
 
 /* What blame is made of. A hold counts when somebody waited for its end. */
-static bool is_kept(const struct trace_event *e)
+static bool flight_keeps(const struct trace_event *e)
 {
 	switch (e->type) {
 	case TRACE_EV_ACQUISITION:
@@ -77,7 +76,7 @@ void flight_add(struct flight *f, uint32_t slot, const struct trace_event *e)
 	struct trace_block *block = f->nr ? f->block[f->now] : NULL;
 	unsigned char *p, *begin;
 
-	if (!is_kept(e))
+	if (!flight_keeps(e))
 		return;
 	if (e->type == TRACE_EV_THREAD) {
 		f->thread = (uint32_t)e->arg;
@@ -85,7 +84,7 @@ void flight_add(struct flight *f, uint32_t slot, const struct trace_event *e)
 			return;	/* the first block's head will say it */
 	}
 	if (!block || block->length > ROOM)
-		block = block_begin(f, slot, e->ticks);
+		block = flight_block_begin(f, slot, e->ticks);
 	if (!block)
 		return;
 	begin = (unsigned char *)(block + 1);
