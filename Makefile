@@ -243,7 +243,7 @@ $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%
 # for the thread sanitizer, and linked without its library.
 model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
 model_shim := $(addprefix preload/,records.c file.c fork.c node.c lock.c ring.c process.c clock.c \
-	attempt.c phase.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
+	attempt.c told.c phase.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
 model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
 model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
 

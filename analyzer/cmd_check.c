@@ -20,7 +20,7 @@
 struct arguments {
 	int color;
 	uint64_t nr_runs, max_runs;
-	struct option_list baselines, settings;
+	struct option_list baselines, settings, phases;
 	const char *base_command, *budget, *suppressions, *keep, *junit, *sarif;
 	bool json, github, write_budget;
 };
@@ -90,63 +90,38 @@ static int told(int err)
 	return err;
 }
 
-/* Both sides, judged. */
-struct verdict_on {
-	struct comparison comparison;
-	struct check check;
-};
-
-static void verdict_fini(struct verdict_on *on)
+static int judge(struct check *check, struct scopes *scopes, const struct budget *budget)
 {
-	check_fini(&on->check);
-	compare_fini(&on->comparison);
-}
-
-static int judge(struct verdict_on *on, const struct runs *base, const struct runs *more,
-		 const struct budget *budget)
-{
-	int err = compare_runs(&on->comparison, base, more);
+	int err = scopes_compare(scopes);
 
 	if (!err)
-		err = check_judge(&on->check, &on->comparison, budget, base->nr > 0);
-	return err;
-}
-
-static int write_budget(const struct runs *base)
-{
-	struct comparison comparison = { 0 };
-	const struct runs none = { 0 };
-	int err = compare_runs(&comparison, base, &none);
-
-	if (!err)
-		err = budget_write(&comparison, stdout);
-	compare_fini(&comparison);
+		err = check_judge(check, scopes->comparisons, scopes->nr, budget,
+				  scopes->scopes[0].base.nr > 0);
 	return err;
 }
 
 /* ---- the runs ---- */
 
 struct sides {
-	struct runs base, more;
+	struct scopes scopes;
 	struct symbols *files; /* NULL: each run reads them anew */
 	struct suppressions *suppressions;
 };
 
 static int measure(struct sides *sides)
 {
-	int err = runs_measure(&sides->base, sides->files, sides->suppressions);
-
-	return err ? err : runs_measure(&sides->more, sides->files, sides->suppressions);
+	return scopes_measure(&sides->scopes, sides->files, sides->suppressions);
 }
 
 /* What the user named. A budget is made from the operands, so they are the base then. */
 static int collect(struct sides *sides, const struct arguments *arguments, char **operands)
 {
-	struct runs *side = arguments->write_budget ? &sides->base : &sides->more;
+	struct scope *whole = &sides->scopes.scopes[0];
+	struct runs *side = arguments->write_budget ? &whole->base : &whole->more;
 	int err = 0;
 
 	for (size_t i = 0; i < arguments->baselines.nr && !err; i++)
-		err = runs_add(&sides->base, arguments->baselines.items[i]);
+		err = runs_add(&whole->base, arguments->baselines.items[i]);
 	for (; !arguments->nr_runs && *operands && !err; operands++)
 		err = runs_add(side, *operands);
 	return err;
@@ -171,28 +146,60 @@ static unsigned int count_looks(size_t nr, size_t most)
 static int make_and_measure(struct sides *sides, const struct make_runs *plan, bool is_base,
 			    int *failed)
 {
-	int err = plan->nr ? make_runs(plan, &sides->base, is_base ? &sides->base : &sides->more,
+	struct scope *whole = &sides->scopes.scopes[0];
+	int err = plan->nr ? make_runs(plan, &whole->base, is_base ? &whole->base : &whole->more,
 				       failed)
 			   : 0;
 
 	return err ? err : measure(sides);
 }
 
+/* The phases that the baseline has. */
+static int add_phases(struct scopes *scopes)
+{
+	size_t nr = scopes->scopes[0].base.nr;
+	int err = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct run *run = &scopes->scopes[0].base.runs[i];
+
+		for (size_t k = 0; k < run->nr_phases && !err; k++)
+			err = scopes_add(scopes, run->phases[k]);
+	}
+	return err;
+}
+
+/* Of all phases, or of those that the user named. */
+static int write_budget(struct sides *sides, bool all_phases)
+{
+	int err = all_phases ? told(add_phases(&sides->scopes)) : 0;
+
+	if (!err)
+		err = measure(sides);
+	if (err)
+		return err;
+	err = scopes_compare(&sides->scopes);
+	if (!err)
+		err = budget_write(sides->scopes.comparisons, sides->scopes.nr, stdout);
+	return told(err);
+}
+
 /* As long as the runs cannot tell all, and more of them could, makes as many again. */
-static int judge_runs(struct verdict_on *on, struct sides *sides, struct make_runs *plan,
-		      size_t most, const struct budget *budget, int *failed)
+static int judge_runs(struct check *check, struct sides *sides, struct make_runs *plan, size_t most,
+		      const struct budget *budget, int *failed)
 {
 	for (;;) {
 		int err = make_and_measure(sides, plan, false, failed);
 
-		if (!err && !sides->more.nr)
+		if (!err && !sides->scopes.scopes[0].more.nr)
 			err = -ECANCELED; /* the baseline's program failed, which has been said */
 		if (!err)
-			err = told(judge(on, &sides->base, &sides->more, budget));
-		if (err || *failed || plan->nr >= most || !on->check.wants_runs ||
-		    on->check.verdict == JUDGED_FAIL)
+			err = told(judge(check, &sides->scopes, budget));
+		if (err || *failed || plan->nr >= most || !check->wants_runs ||
+		    check->verdict == JUDGED_FAIL)
 			return err;
-		verdict_fini(on);
+		check_fini(check);
+		scopes_forget(&sides->scopes);
 		plan->nr_made = plan->nr;
 		plan->nr = next_runs(plan->nr, most);
 		if (isatty(STDERR_FILENO))
@@ -206,7 +213,7 @@ static int run_check(const struct arguments *arguments, char **operands, struct 
 		     struct suppressions *suppressions)
 {
 	struct sides sides = { .files = symbols_new(NULL), .suppressions = suppressions };
-	struct verdict_on on = { 0 };
+	struct check check = { 0 };
 	struct make_runs plan = {
 		.nr = arguments->nr_runs,
 		.command = operands,
@@ -215,21 +222,22 @@ static int run_check(const struct arguments *arguments, char **operands, struct 
 		.settings = &arguments->settings,
 	};
 	int failed = 0, status = 0;
-	int err = collect(&sides, arguments, operands);
+	int err = told(budget_scopes(budget, &sides.scopes));
 
+	if (!err)
+		err = collect(&sides, arguments, operands);
 	budget->nr_looks = count_looks(plan.nr, arguments->max_runs);
 	if (!err && arguments->write_budget) {
 		err = make_and_measure(&sides, &plan, true, &failed);
-		err = err ? err : told(write_budget(&sides.base));
+		err = err ? err : write_budget(&sides, !budget->only.nr);
 	} else if (!err) {
-		err = judge_runs(&on, &sides, &plan, arguments->max_runs, budget, &failed);
-		err = err ? err : told(write_all(&on.check, arguments));
-		status = status_of(on.check.verdict);
+		err = judge_runs(&check, &sides, &plan, arguments->max_runs, budget, &failed);
+		err = err ? err : told(write_all(&check, arguments));
+		status = status_of(check.verdict);
 	}
-	verdict_fini(&on);
+	check_fini(&check);
 	symbols_free(sides.files);
-	runs_fini(&sides.base);
-	runs_fini(&sides.more);
+	scopes_fini(&sides.scopes);
 	make_runs_clean();
 	return err ? 1 : failed && status != 3 ? 1 : status;
 }
@@ -239,6 +247,8 @@ static int read_files(const struct arguments *arguments, struct budget *budget,
 {
 	int err = arguments->budget ? budget_read(budget, arguments->budget) : 0;
 
+	if (!err && arguments->phases.nr)
+		err = told(budget_only(budget, &arguments->phases));
 	if (!err && arguments->suppressions)
 		err = suppressions_read(suppressions, arguments->suppressions);
 	return err;
@@ -282,6 +292,8 @@ int cmd_check(int argc, char **argv)
 		{ "baseline", 'b', OPTION_LIST, &arguments.baselines, "TRACE",
 		  "what to compare with: a trace or a folder (repeatable)", NULL },
 		{ "budget", 0, OPTION_TEXT, &arguments.budget, "FILE", "limits", NULL },
+		{ "phase", 0, OPTION_LIST, &arguments.phases, "NAME",
+		  "judge this phase of the program alone (repeatable)", NULL },
 		{ "runs", 'n', OPTION_COUNT, &arguments.nr_runs, "N",
 		  "run COMMAND so often, recorded", NULL },
 		{ "max-runs", 0, OPTION_COUNT, &arguments.max_runs, "N",
@@ -334,5 +346,6 @@ int cmd_check(int argc, char **argv)
 	budget_fini(&budget);
 	free(arguments.baselines.items);
 	free(arguments.settings.items);
+	free(arguments.phases.items);
 	return status;
 }

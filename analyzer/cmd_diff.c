@@ -16,6 +16,7 @@
 
 struct arguments {
 	int color;
+	const char *phase;
 	bool json, all;
 };
 
@@ -33,10 +34,33 @@ static int print(const struct comparison *comparison, const struct arguments *ar
 	return err;
 }
 
+/* 0, or -ENOENT with a message: none of the runs has it. */
+static int find_phase(const char *phase, const struct runs *base, const struct runs *more)
+{
+	const struct run *run = &more->runs[0];
+	char text[512], list[512] = "";
+
+	for (size_t i = 0; i < base->nr; i++)
+		if (run_has_phase(&base->runs[i], phase))
+			return 0;
+	for (size_t i = 0; i < more->nr; i++)
+		if (run_has_phase(&more->runs[i], phase))
+			return 0;
+	for (size_t i = 0, used = 0; i < run->nr_phases && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s\"%s\"",
+					 i ? ", " : "", run->phases[i]);
+	output_escape(text, sizeof(text), phase);
+	if (run->nr_phases)
+		output_error("there is no phase \"%s\"; there are: %s", text, list);
+	else
+		output_error("there is no phase \"%s\": the program told of none", text);
+	return -ENOENT;
+}
+
 static int run(const struct arguments *arguments, const char *base_operand,
 	       const char *more_operand)
 {
-	struct runs base = { 0 }, more = { 0 };
+	struct runs base = { .phase = arguments->phase }, more = { .phase = arguments->phase };
 	struct comparison comparison = { 0 };
 	struct symbols *files = symbols_new(NULL); /* without it each run reads them anew */
 	int err = runs_add(&base, base_operand);
@@ -48,6 +72,8 @@ static int run(const struct arguments *arguments, const char *base_operand,
 	if (!err)
 		err = runs_measure(&more, files, NULL);
 	symbols_free(files);
+	if (!err)
+		err = find_phase(arguments->phase, &base, &more);
 	if (!err) {
 		err = compare_runs(&comparison, &base, &more);
 		if (!err)
@@ -67,6 +93,8 @@ int cmd_diff(int argc, char **argv)
 	const struct option_row rows[] = {
 		{ "all", 'a', OPTION_FLAG, &arguments.all, NULL, "all locks, not only the first 20",
 		  NULL },
+		{ "phase", 0, OPTION_TEXT, &arguments.phase, "NAME",
+		  "only what is of this phase of the program", NULL },
 		{ "json", 0, OPTION_FLAG, &arguments.json, NULL, "JSON, schema lockprof-diff/1",
 		  NULL },
 		{ "color", 0, OPTION_CHOICE, &arguments.color, "WHEN", "colours (auto)",

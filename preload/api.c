@@ -4,28 +4,19 @@
  *
  * Names, phases, work, and locks of its own. Such a lock runs through the same acquire/release core
  * as every other; what differs is that nothing is called in between: the program tells that it
- * waits, has acquired, releases. A wait that is told is kept for the thread until it ends.
+ * waits, has acquired, releases. There is no lock at address 0.
  */
 #include <errno.h>
 
 #include "attempt.h"
 #include "lockprof.h"
 #include "phase.h"
+#include "process.h"
+#include "told.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 
-enum { WAITERS = 1024, KINDS_NAMED = TRACE_KIND_CUSTOM };
-
-/* Who spins on a lock of the program's own, by hash: a collision costs a stack that nobody needs. */
-static uint32_t waiters[WAITERS];
-
-/* The wait that the thread has told; thread NULL: none. */
-static __thread struct attempt told __attribute__((tls_model("initial-exec")));
-
-static uint32_t *waiters_of(const volatile void *lock)
-{
-	return &waiters[((uintptr_t)lock >> 2) * 0x9e3779b97f4a7c15ull >> (64 - 10)];
-}
+enum { KINDS_NAMED = TRACE_KIND_CUSTOM };
 
 static uint32_t how_of(unsigned int how)
 {
@@ -34,35 +25,41 @@ static uint32_t how_of(unsigned int how)
 	return KIND_MODE(TRACE_KIND_CUSTOM, mode | (how & LOCKPROF_SHARED ? TRACE_SHARED : 0));
 }
 
-/* Whether the thread has told that it waits for this lock; then it does so no more. */
-static bool told_wait(const volatile void *lock, struct attempt *a)
+/*
+ * What changes the phase touches nothing of the thread. So it need not be lost when a signal handler
+ * changes it in the midst of the shim's own work, or a destructor after the thread's end.
+ * False: there is no trace.
+ */
+static bool change_begin(struct thread **entered)
 {
-	if (!told.thread || told.lock != lock)
-		return false;
-	*a = told;
-	told.thread = NULL;
-	__atomic_fetch_sub(waiters_of(lock), 1, __ATOMIC_RELAXED);
-	return true;
+	struct thread *t = thread_self();
+
+	*entered = t->live || !t->self ? thread_enter() : NULL;
+	return process_records() && thread_has_clock();
+}
+
+static void change_end(struct thread *entered)
+{
+	if (entered)
+		thread_leave(entered);
 }
 
 VISIBLE void lockprof_api_phase(const char *name)
 {
-	struct thread *t = thread_enter();
+	struct thread *t;
 
-	if (!t)
-		return;
-	phase_begin(name);
-	thread_leave(t);
+	if (change_begin(&t))
+		phase_begin(name);
+	change_end(t);
 }
 
 VISIBLE void lockprof_api_switch(int on)
 {
-	struct thread *t = thread_enter();
+	struct thread *t;
 
-	if (!t)
-		return;
-	phase_switch(on);
-	thread_leave(t);
+	if (change_begin(&t))
+		phase_switch(on);
+	change_end(t);
 }
 
 VISIBLE void lockprof_api_work(uint64_t units)
@@ -86,7 +83,7 @@ VISIBLE void lockprof_api_name(const volatile void *lock, unsigned int kind, con
 	t = thread_enter();
 	if (!t)
 		return;
-	record = lock_get((const void *)lock, (enum trace_kind)kind);
+	record = lock_to_name((const void *)lock, (enum trace_kind)kind);
 	if (record)
 		lock_name(record, name);
 	thread_leave(t);
@@ -94,15 +91,8 @@ VISIBLE void lockprof_api_name(const volatile void *lock, unsigned int kind, con
 
 VISIBLE void lockprof_api_wait(const volatile void *lock, unsigned int how, const void *site)
 {
-	uintptr_t at = site ? (uintptr_t)site : CALLER();
-	struct attempt a;
-
-	if (told.thread && told_wait(told.lock, &a))	/* one that never ended, as far as was told */
-		attempt_failed(&a, ECANCELED);
-	if (!attempt_begin(&told, (const void *)lock, at, how_of(how)))
-		return;
-	__atomic_fetch_add(waiters_of(lock), 1, __ATOMIC_RELAXED);
-	attempt_blocked(&told, 0);
+	if (lock)
+		told_wait((const void *)lock, site ? (uintptr_t)site : CALLER(), how_of(how));
 }
 
 VISIBLE void lockprof_api_acquired(const volatile void *lock, unsigned int how, const void *site)
@@ -111,7 +101,9 @@ VISIBLE void lockprof_api_acquired(const volatile void *lock, unsigned int how, 
 	struct thread *t = thread_self();
 	struct attempt a;
 
-	if (told_wait(lock, &a)) {
+	if (unlikely(!lock))
+		return;
+	if (told_take(t, lock, &a)) {
 		attempt_acquired(&a, 0);
 	} else if (likely(hold_prepare(t, (const void *)lock, at, how_of(how)))) {
 		hold_push(t, (const void *)lock);
@@ -125,7 +117,9 @@ VISIBLE void lockprof_api_gave_up(const volatile void *lock, unsigned int how, c
 	uintptr_t at = site ? (uintptr_t)site : CALLER();
 	struct attempt a;
 
-	if (told_wait(lock, &a))
+	if (!lock)
+		return;
+	if (told_take(thread_self(), lock, &a))
 		attempt_failed(&a, ETIMEDOUT);
 	else if (attempt_begin(&a, (const void *)lock, at, how_of(how | LOCKPROF_TRY)))
 		attempt_busy(&a);
@@ -133,11 +127,14 @@ VISIBLE void lockprof_api_gave_up(const volatile void *lock, unsigned int how, c
 
 VISIBLE void lockprof_api_release(const volatile void *lock)
 {
-	uint32_t nr = __atomic_load_n(waiters_of(lock), __ATOMIC_RELAXED);
+	uint32_t nr = __atomic_load_n(told_waiters_of(lock), __ATOMIC_RELAXED);
 	struct thread *t = thread_self();
-	struct trace_held *h = hold_top(t, (const void *)lock);
+	struct trace_held *h;
 	struct release r;
 
+	if (unlikely(!lock))	/* what ends the list of held locks */
+		return;
+	h = hold_top(t, (const void *)lock);
 	if (likely(h && !nr)) {
 		hold_pop(t, h, clock_ticks());
 		return;
@@ -148,5 +145,6 @@ VISIBLE void lockprof_api_release(const volatile void *lock)
 
 VISIBLE void lockprof_api_destroyed(const volatile void *lock)
 {
-	note_dies((const void *)lock, TRACE_KIND_CUSTOM);
+	if (lock)
+		note_dies((const void *)lock, TRACE_KIND_CUSTOM);
 }

@@ -90,7 +90,7 @@ static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner, bool 
 	slot->wait_owner = owner;
 	slot->wait_flags = bounded ? TRACE_WAIT_BOUNDED : 0;
 	barrier();
-	slot->wait_node = a->node == TRACE_NODE_OFF ? 0 : a->node;
+	slot->wait_node = a->node;
 }
 
 void attempt_blocked(struct attempt *a, uint32_t owner)
@@ -100,6 +100,10 @@ void attempt_blocked(struct attempt *a, uint32_t owner)
 	uint64_t value[2];
 
 	a->began = clock_ticks();
+	if (a->node == TRACE_NODE_OFF) {
+		thread_leave(t);
+		return;
+	}
 	lock = lock_get(a->lock, (enum trace_kind)(a->kind_mode >> 8));
 	if (lock)
 		lock_set_flag(lock, TRACE_LOCK_CONTENDED);
@@ -114,7 +118,8 @@ void attempt_blocked(struct attempt *a, uint32_t owner)
 void attempt_waits(struct attempt *a, bool bounded)
 {
 	a->began = clock_ticks();
-	state_waits(a, 0, 0, bounded);
+	if (a->node != TRACE_NODE_OFF)
+		state_waits(a, 0, 0, bounded);
 	thread_leave(a->thread);
 }
 
@@ -157,7 +162,8 @@ void attempt_acquired(struct attempt *a, uint32_t flags)
 	h = t->top;	/* not earlier: a signal handler may have released what we hold */
 	if (h == t->limit) {
 		t->untimed++;
-		file_loss(TRACE_LOSS_DEPTH, 1);
+		if (a->node != TRACE_NODE_OFF)
+			file_loss(TRACE_LOSS_DEPTH, 1);
 		acquired_untimed(a, now);
 	} else {
 		h->site = a->site;
@@ -315,8 +321,6 @@ static void hold_event(struct thread *t, const struct trace_held *h, uint64_t no
 {
 	uint64_t value[4] = { now - h->since, flags, 0, stack };
 
-	if (h->mode & TRACE_HELD_OFF)
-		return;
 	if (h->mode & TRACE_HELD_CONTENDED) {
 		value[ACQ_FLAGS] |= TRACE_ACQ_WAITED;
 		value[ACQ_WAIT] = h->wait;
@@ -347,6 +351,11 @@ void hold_to_token(struct thread *t, struct trace_held *h)
 	hold_remove(t, h);
 	token.since = clock_ticks();
 	hold_event(t, &token, token.since, TRACE_ACQ_NO_HOLD, 0);
+}
+
+uint32_t hold_stack(struct thread *t, const struct trace_held *h, bool waiters)
+{
+	return waiters && !(h->mode & TRACE_HELD_OFF) ? stack_take(t) : 0;
 }
 
 void note_born(const void *lock, enum trace_kind kind, uint32_t flags, uint32_t value)
@@ -403,7 +412,7 @@ void release_begin(struct release *r, const void *lock, enum trace_kind kind, ui
 static void release_foreign(struct release *r)
 {
 	struct thread *t = r->thread;
-	uint64_t stack = r->waiters ? stack_take(t) : 0;
+	uint64_t stack = r->waiters && hold_parent(t) != TRACE_NODE_OFF ? stack_take(t) : 0;
 
 	if (t->untimed)
 		t->untimed--;
@@ -419,7 +428,7 @@ void release_end(struct release *r)
 	if (!t)
 		return;
 	if (r->held)
-		hold_end(t, r->held, r->now, 0, r->waiters ? stack_take(t) : 0);
+		hold_end(t, r->held, r->now, 0, hold_stack(t, r->held, r->waiters));
 	else
 		release_foreign(r);
 	thread_leave(t);

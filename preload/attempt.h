@@ -25,15 +25,6 @@
 
 #include "hold.h"
 
-struct attempt {
-	struct thread *thread;
-	const void *lock;
-	uintptr_t site;
-	uint64_t began;		/* ticks of attempt_blocked(), 0: did not block */
-	uint32_t node;
-	uint32_t kind_mode;
-};
-
 /* Looks up the node, making it at first sight. False: forward the call untouched. */
 bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t kind_mode);
 
@@ -136,6 +127,8 @@ void release_dropped(struct release *r);
 /* Takes an entry off, wherever it stands, and records its acquisition. */
 void hold_end(struct thread *t, struct trace_held *h, uint64_t now, uint64_t flags,
 	      uint32_t release_stack);
+/* The stack of its release, if that is recorded and somebody waits; else 0. */
+uint32_t hold_stack(struct thread *t, const struct trace_held *h, bool waiters);
 /* Drops an entry without recording a hold for it: it becomes a token (counting semaphore). */
 void hold_to_token(struct thread *t, struct trace_held *h);
 

@@ -60,7 +60,7 @@ static void cond_release_mutex(struct cond_wait *w)
 	h = hold_find(t, w->mutex);
 	if (h) {
 		w->mutex_node = h->node;
-		stack = mutex_has_waiters(w->mutex) ? stack_take(t) : 0;
+		stack = hold_stack(t, h, mutex_has_waiters(w->mutex));
 		hold_end(t, h, clock_ticks(), TRACE_ACQ_COND, stack);
 	}
 	thread_leave(t);
@@ -73,7 +73,8 @@ static void cond_returned(struct cond_wait *w)
 
 	if (!w->wait.thread)
 		return;
-	attempt_waited(&w->wait, TRACE_EV_COND_WAIT, (uint64_t)w->err, w->mutex_node);
+	attempt_waited(&w->wait, TRACE_EV_COND_WAIT, (uint64_t)w->err,
+		       w->mutex_node == TRACE_NODE_OFF ? 0 : w->mutex_node);
 	if (!w->mutex_node && w->err && w->err != ETIMEDOUT)
 		return;
 	if (attempt_begin(&again, w->mutex, w->site, MUTEX(REACQUIRE)))

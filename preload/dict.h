@@ -54,6 +54,9 @@ void lock_set_counting(const void *address);
 bool lock_is_counting(const void *address);
 /* Code was unloaded: caches forget their call sites, all of them. */
 void lock_forget_sites(void);
+/* The lock at an address as lock_get() finds it, for a name that may come before its first use; a
+ * kind that was guessed from a type gives way to what is there, or comes. */
+struct trace_lock *lock_to_name(const void *address, enum trace_kind kind);
 /* Gives a lock a name that the report shows (sem_open). */
 void lock_name(const struct trace_lock *lock, const char *name);
 

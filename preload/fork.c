@@ -9,13 +9,14 @@
  * calls are forwarded: nobody can say when the interrupted call is over. Threads that the child
  * makes begin its own trace as usual.
  *
- * Everybody else's fork costs a look at two words. _Fork and raw clone pass us by.
+ * Everybody else's fork costs a look at the phase and two words. _Fork and raw clone pass us by.
  */
 #include <pthread.h>
 #include <string.h>
 
 #include "file.h"
 #include "fork.h"
+#include "phase.h"
 #include "records.h"
 #include "sys.h"
 #include "thread.h"
@@ -37,6 +38,7 @@ static void fork_prepare(void)
 	uint32_t nr;
 
 	kept = NULL;
+	phase_fork();
 	if (t->live || t->self != t || !t->id || !file_is_ours())
 		return;
 	nr = __atomic_load_n(&trace_header->nr_blocks, __ATOMIC_RELAXED);
@@ -57,6 +59,12 @@ static void kept_free(void)
 	if (kept)
 		sys_munmap(kept, kept->bytes);
 	kept = NULL;
+}
+
+static void fork_parent(void)
+{
+	kept_free();
+	phase_forked();
 }
 
 /* The same bytes at the same address, but the child's own. */
@@ -94,5 +102,5 @@ static void fork_child(void)
 
 void fork_init(void)
 {
-	pthread_atfork(fork_prepare, kept_free, fork_child);
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

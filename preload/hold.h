@@ -65,6 +65,9 @@ static inline void hold_unprepare(struct thread *t)
 		t->live = 1;
 }
 
+/* Makes the next entry for a lock that is taken while recording is off. */
+void hold_prepare_off(struct trace_held *h, uintptr_t site, uint32_t kind_mode);
+
 /*
  * May the fast half take this lock? Then the next entry is made, all but its time, and the thread
  * counts as busy until hold_push() or hold_unprepare(). False: the slow half must.
@@ -87,10 +90,15 @@ static inline bool hold_prepare(struct thread *t, const void *lock, uintptr_t si
 	}
 	parent = hold_below(h);
 	c = hold_cache(t, lock, site, parent);
-	if (unlikely(!hold_cached(c, lock, site, kind_mode, parent) &&
-		     !node_recall(t, lock, site, kind_mode, parent))) {
-		hold_unprepare(t);
-		return false;
+	if (unlikely(!hold_cached(c, lock, site, kind_mode, parent))) {
+		if (parent == TRACE_NODE_OFF) {
+			hold_prepare_off(h, site, kind_mode);
+			return true;
+		}
+		if (!node_recall(t, lock, site, kind_mode, parent)) {
+			hold_unprepare(t);
+			return false;
+		}
 	}
 	h->site = site;
 	h->node = h->path = c->node;
@@ -121,7 +129,8 @@ static inline struct trace_held *hold_top(struct thread *t, const void *lock)
 	if (unlikely(!t->live))
 		return NULL;
 	h = t->top - 1;
-	return likely(h->lock == (uintptr_t)lock && !(h->mode >> 16)) ? h : NULL;
+	return likely(h->lock == (uintptr_t)lock &&
+		      !(h->mode & (TRACE_HELD_CONTENDED | TRACE_HELD_OWNERDEAD))) ? h : NULL;
 }
 
 /* The topmost entry for this lock, NULL when the thread does not hold it. */

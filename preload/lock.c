@@ -14,16 +14,21 @@
 #include "file.h"
 #include "table.h"
 
-enum { LIVES_APART = 16, NAME_BYTES = 256 };
+enum { LIVES_APART = 16, NAME_BYTES = 255, NAMES_LAST = 1 << 16, NAMES_MAX = 1 << 18 };
 
 uint32_t lock_tags[LOCK_TAGS];
 static struct record_table locks;
+static uint32_t *last_names;	/* hash of a lock's latest name, by its id; zeroed in a forked child */
+static uint32_t nr_names;
 
 int lock_init(const struct record_table *table)
 {
 	locks = *table;
 	memset(lock_tags, 0, sizeof(lock_tags));
-	return 0;
+	nr_names = 0;
+	if (!last_names)
+		last_names = records_pages(NAMES_LAST * sizeof(*last_names));
+	return last_names ? 0 : -1;
 }
 
 static bool same_address(const void *record, const void *key)
@@ -63,9 +68,10 @@ void lock_forget_sites(void)
 		__atomic_fetch_add(&lock_tags[i], LOCK_TAG_STEP, __ATOMIC_RELAXED);
 }
 
-/* What an init call says; zeros where none was seen. */
+/* What an init call says; zeros where none was seen. named: there is no more than a name yet. */
 struct birth {
 	uint32_t stack, flags, value;
+	bool named;
 };
 
 /*
@@ -86,7 +92,7 @@ static struct trace_lock *lock_new(uint32_t *slot, uint32_t old, const void *add
 	lock->data_address = stack_data_address(address);
 	lock->kind = kind;
 	lock->generation = before ? before->generation + 1 : 0;
-	lock->lives = 1;
+	lock->lives = !birth.named;
 	lock->init_stack = birth.stack;
 	lock->flags = birth.flags;
 	lock->value = birth.value;
@@ -105,6 +111,18 @@ struct trace_lock *lock_find(const void *address, enum trace_kind kind)
 	return lock_lives(lock, kind) ? lock : NULL;
 }
 
+/*
+ * Named before its first use, which tells for sure what it is: a name's type may not (std::mutex, or
+ * an int that may be a spin lock or the program's own). Kind before lives: who sees that, sees both.
+ */
+static void lock_settle(struct trace_lock *lock, enum trace_kind kind)
+{
+	if (!lock || __atomic_load_n(&lock->lives, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&lock->kind, kind, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->lives, 1, __ATOMIC_RELEASE);
+}
+
 struct trace_lock *lock_get(const void *address, enum trace_kind kind)
 {
 	struct trace_lock *lock = NULL;
@@ -116,11 +134,32 @@ struct trace_lock *lock_get(const void *address, enum trace_kind kind)
 			file_loss(TRACE_LOSS_RECORDS, 1);
 			return NULL;
 		}
+		lock_settle(lock_at(place), kind);
 		if (lock_lives(lock_at(place), kind))
 			return lock_at(place);
 		if (place)
 			lock_forget(address);
-		lock = lock_new(slot, place, address, kind, (struct birth){ 0, 0, 0 });
+		lock = lock_new(slot, place, address, kind, (struct birth){ 0, 0, 0, false });
+	}
+	return lock;
+}
+
+struct trace_lock *lock_to_name(const void *address, enum trace_kind kind)
+{
+	bool is_guess = kind == TRACE_KIND_CUSTOM || kind == TRACE_KIND_SPIN;
+	struct trace_lock *lock = NULL;
+
+	for (int tries = 0; !lock && tries < 4; tries++) {
+		uint32_t place, *slot = lock_slot(address, &place);
+		struct trace_lock *now = slot ? lock_at(place) : NULL;
+
+		if (!slot)
+			return NULL;
+		if (now && lock_lives(now, is_guess ? (enum trace_kind)now->kind : kind))
+			return now;
+		if (place)
+			lock_forget(address);
+		lock = lock_new(slot, place, address, kind, (struct birth){ 0, 0, 0, true });
 	}
 	return lock;
 }
@@ -146,7 +185,7 @@ static bool lock_recycle(struct trace_lock *lock, enum trace_kind kind, uint32_t
 void lock_born(struct thread *t, const void *address, enum trace_kind kind, uint32_t flags,
 	       uint32_t value)
 {
-	struct birth birth = { stack_take(t), flags | TRACE_LOCK_INITIALISED, value };
+	struct birth birth = { stack_take(t), flags | TRACE_LOCK_INITIALISED, value, false };
 	struct trace_lock *lock = NULL;
 
 	lock_forget(address);
@@ -188,12 +227,45 @@ bool lock_is_counting(const void *address)
 	return lock && (__atomic_load_n(&lock->flags, __ATOMIC_RELAXED) & TRACE_LOCK_COUNTING);
 }
 
+/*
+ * Whether this is news. A program may name a lock each time when it uses it: the file does not grow
+ * by that, nor for ever when the names change each time.
+ */
+static bool is_new_name(const struct trace_lock *lock, const char *name, uint32_t bytes)
+{
+	uint32_t hash = 2166136261u ^ lock->record.id, *last;
+
+	for (uint32_t i = 0; i < bytes; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+	last = &last_names[lock->record.id % NAMES_LAST];
+	if (__atomic_exchange_n(last, hash, __ATOMIC_RELAXED) == hash)
+		return false;
+	if (__atomic_fetch_add(&nr_names, 1, __ATOMIC_RELAXED) < NAMES_MAX)
+		return true;
+	file_loss(TRACE_LOSS_RECORDS, 1);
+	return false;
+}
+
+/* At most NAME_BYTES, cut between two characters of UTF-8 (of up to four bytes). */
+static uint32_t name_bytes(const char *name)
+{
+	size_t n = strnlen(name, NAME_BYTES + 1);
+
+	if (n > NAME_BYTES)
+		for (int i = 0; i < 4 && (name[--n] & 0xc0) == 0x80; i++)
+			;
+	return (uint32_t)n;
+}
+
 void lock_name(const struct trace_lock *lock, const char *name)
 {
-	uint32_t bytes = (uint32_t)strnlen(name, NAME_BYTES), place;
+	uint32_t bytes = name_bytes(name), place;
 	uint32_t size = (uint32_t)(sizeof(struct trace_name) + bytes + 8) & ~7u;
-	struct trace_name *record = records_new(size, &place);
+	struct trace_name *record;
 
+	if (!is_new_name(lock, name, bytes))
+		return;
+	record = records_new(size, &place);
 	if (!record)
 		return;
 	record->record.id = place;

@@ -40,6 +40,12 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
+#if !defined(__cplusplus) && __STDC_VERSION__ >= 201112L && !defined(__STDC_NO_THREADS__)
+#include <threads.h>
+#define LOCKPROF_C11(...) __VA_ARGS__
+#else
+#define LOCKPROF_C11(...)
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -190,10 +196,26 @@ static inline void lockprof_lock_destroyed(const volatile void *lock)
 #ifdef __cplusplus
 }
 
-/* The kind follows from the type; any other type is a lock of the program's own. */
-template <typename T> inline void lockprof_name(T *lock, const char *name)
+/*
+ * The kind follows from the type, or from what it is made of (std::mutex); any other type is a lock of
+ * the program's own.
+ */
+template <typename T> inline void lockprof_name(T *lock, const char *name);
+template <typename T> inline void lockprof_name_type(T *lock, const char *name, long)
 {
 	lockprof_name_kind(lock, LOCKPROF_CUSTOM, name);
+}
+#if __cplusplus >= 201103L
+template <typename T>
+inline auto lockprof_name_type(T *lock, const char *name, int)
+	-> decltype(lockprof_name(lock->native_handle(), name))
+{
+	lockprof_name(lock->native_handle(), name);
+}
+#endif
+template <typename T> inline void lockprof_name(T *lock, const char *name)
+{
+	lockprof_name_type(lock, name, 0);
 }
 #define LOCKPROF_NAME_TYPE(type, kind)                                    \
 	template <> inline void lockprof_name(type *lock, const char *name) \
@@ -220,6 +242,8 @@ LOCKPROF_NAME_TYPE(pthread_barrier_t, LOCKPROF_BARRIER)
 				   sem_t *: LOCKPROF_SEMAPHORE,                        \
 				   pthread_cond_t *: LOCKPROF_CONDITION,               \
 				   pthread_barrier_t *: LOCKPROF_BARRIER,              \
+				   LOCKPROF_C11(mtx_t *: LOCKPROF_MUTEX,               \
+						cnd_t *: LOCKPROF_CONDITION,)          \
 				   default: LOCKPROF_CUSTOM),                          \
 			   name)
 #endif

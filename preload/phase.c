@@ -5,6 +5,7 @@
  * Roots are kept by name in a small table that only grows. Two threads that begin a new phase of
  * one name at the same moment may make two roots: they have the same name, which is what counts.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "attempt.h"
@@ -12,6 +13,7 @@
 #include "file.h"
 #include "options.h"
 #include "phase.h"
+#include "process.h"
 #include "records.h"
 
 enum { NAMES = 1024 };
@@ -24,7 +26,14 @@ static struct names {
 	} root[NAMES];
 } *names;		/* zeroed in a forked child */
 
-static char inherited[TRACE_PHASE_NAME];	/* "": none */
+/* What a forked child goes on with. */
+struct inheritance {
+	bool is_known, is_off;
+	char name[TRACE_PHASE_NAME];	/* "": none */
+};
+static char inherited[TRACE_PHASE_NAME];
+/* When the thread called fork(), and in the child until it records. */
+static __thread struct inheritance at_fork __attribute__((tls_model("initial-exec")));
 
 int phase_init(void)
 {
@@ -38,8 +47,8 @@ static void name_copy(char to[TRACE_PHASE_NAME], const char *from)
 {
 	size_t n = strnlen(from, TRACE_PHASE_NAME);
 
-	if (n == TRACE_PHASE_NAME)
-		for (n--; n && (from[n] & 0xc0) == 0x80; n--)
+	if (n == TRACE_PHASE_NAME)	/* no character goes on for more than three bytes */
+		for (int i = 0; i < 4 && (from[--n] & 0xc0) == 0x80; i++)
 			;
 	memset(to, 0, TRACE_PHASE_NAME);
 	memcpy(to, from, n);
@@ -130,18 +139,27 @@ static void store(struct trace_slot *slot, uint64_t word)
 	phase_store(slot, word);
 }
 
+/*
+ * Also when it is so already: whoever made it so may not have stored it everywhere. A thread that
+ * is cancelled in between would leave some slots in the phase before, so the request waits.
+ */
 static void change(struct phase_change what)
 {
-	uint64_t ticks = clock_ticks();
-	uint64_t word = phase_publish(trace_header, what), own = word;
+	uint64_t ticks = clock_ticks(), word = phase_now(trace_header), own = 0;
+	int type;
 
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+	if (!phase_is_so(word, what))
+		own = word = phase_publish(trace_header, what);
 	for (;;) {
 		threads_each_slot(store, word);
 		if (phase_now(trace_header) == word)
 			break;
 		word = phase_now(trace_header);	/* somebody else's: who stores last, stores that */
 	}
-	record_change(own, ticks);
+	if (own)
+		record_change(own, ticks);
+	pthread_setcanceltype(type, NULL);
 }
 
 void phase_begin(const char *name)
@@ -161,6 +179,13 @@ void phase_switch(bool on)
 	change((struct phase_change){ .sets_off = true, .off = !on });
 }
 
+void hold_prepare_off(struct trace_held *h, uintptr_t site, uint32_t kind_mode)
+{
+	h->site = site;
+	h->node = h->path = TRACE_NODE_OFF;
+	h->mode = kind_mode | TRACE_HELD_OFF;
+}
+
 void phase_work(struct thread *t, uintptr_t site, uint64_t units)
 {
 	if (!units)
@@ -169,14 +194,46 @@ void phase_work(struct thread *t, uintptr_t site, uint64_t units)
 	note_work(t, site, clock_ticks(), units);
 }
 
+/* The name of a root; "" if it is none of ours. */
+static const char *name_of(uint32_t node)
+{
+	for (uint32_t i = 0; i < NAMES; i++)
+		if (__atomic_load_n(&names->root[i].node, __ATOMIC_ACQUIRE) == node)
+			return names->root[i].name;
+	return "";
+}
+
+static void describe(struct inheritance *to, const struct trace_header *header)
+{
+	uint64_t word = phase_now(header);
+	uint32_t node = (uint32_t)word;
+
+	to->is_known = true;
+	to->is_off = word & PHASE_OFF;
+	name_copy(to->name, node ? name_of(node) : "");
+	if (node && !*to->name)
+		phase_shown(header, to->name);
+}
+
+void phase_fork(void)
+{
+	if (process_records())
+		describe(&at_fork, trace_header);
+}
+
+void phase_forked(void)
+{
+	if (process_records())
+		at_fork.is_known = false;
+}
+
 void phase_inherit(const struct trace_header *parent)
 {
-	uint64_t word = phase_now(parent);
-
-	memset(inherited, 0, sizeof(inherited));
-	if ((uint32_t)word)
-		phase_shown(parent, inherited);
-	options.start = !(word & PHASE_OFF);
+	if (!at_fork.is_known)	/* _Fork, raw clone: as it is by now */
+		describe(&at_fork, parent);
+	memcpy(inherited, at_fork.name, sizeof(inherited));
+	options.start = !at_fork.is_off;
+	at_fork.is_known = false;
 }
 
 void phase_start(void)

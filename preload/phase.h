@@ -12,7 +12,12 @@ struct thread;
 
 /* For a new process, or a forked child. 0 or -1: no memory. */
 int phase_init(void);
-/* A forked child goes on in the phase that its parent was in: call it with the parent's header. */
+/*
+ * A forked child goes on in the phase that its parent was in: before fork() and after it in the parent,
+ * then, at the first call of the child, with the parent's header.
+ */
+void phase_fork(void);
+void phase_forked(void);
 void phase_inherit(const struct trace_header *parent);
 /* What was inherited, or asked for by the options, begins; the trace is ready. */
 void phase_start(void);

@@ -24,6 +24,7 @@
 #include "records.h"
 #include "sys.h"
 #include "thread.h"
+#include "told.h"
 
 enum process_state { NOT_STARTED, STARTING, RECORDING, REFUSED };
 
@@ -110,11 +111,17 @@ static bool process_start(void)
 	header_fill(trace_header);
 	if (records_init() < 0 || threads_init() < 0 || dict_init() < 0 || phase_init() < 0)
 		return false;
+	told_init();
 	process_calibrate();	/* a rate, even for a program that is killed at once */
 	phase_start();
 	if (options.verbose)
 		options_say("recording to ", path);
 	return true;
+}
+
+bool process_records(void)
+{
+	return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == RECORDING && file_is_ours();
 }
 
 bool process_ready(void)

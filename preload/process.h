@@ -19,6 +19,8 @@ extern uint64_t process_begin_ticks;
 bool process_load(void);
 /* Makes sure that there is a trace to write to. False: this process records nothing. */
 bool process_ready(void);
+/* Whether there is one now, and it is this process's own. */
+bool process_records(void);
 /* Refreshes the second calibration point; cheap enough for every flush. */
 void process_calibrate(void);
 

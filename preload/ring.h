@@ -75,7 +75,7 @@ static inline unsigned char *ring_put_short(unsigned char *p, uint64_t w, uint64
 	return p + (after_delta + ring_code_bits(hold)) / 8;
 }
 
-/* Appends an uncontended acquisition, at its release. */
+/* Appends an uncontended acquisition, at its release; none of TRACE_NODE_OFF, a large number. */
 static inline void ring_plain(struct thread *t, uint32_t node, uint64_t now, uint64_t hold)
 {
 	unsigned char *p = t->ring + t->slot->head;
@@ -88,6 +88,8 @@ static inline void ring_plain(struct thread *t, uint32_t node, uint64_t now, uin
 		p += 3;
 	} else if (likely((w | delta | hold) < 1 << 14)) {
 		p = ring_put_short(p, w, delta, hold);
+	} else if (unlikely(node == TRACE_NODE_OFF)) {
+		return;
 	} else {
 		p = event_put_plain(p, node, delta, hold);
 	}

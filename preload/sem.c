@@ -181,7 +181,7 @@ static __attribute__((noinline)) int sem_post_slow(sem_t *s, uintptr_t site)
 	now = clock_ticks();
 	result = real_sem_post(s);
 	if (!result && h) {
-		hold_end(t, h, now, 0, waiters ? stack_take(t) : 0);
+		hold_end(t, h, now, 0, hold_stack(t, h, waiters));
 	} else if (!result) {
 		lock_set_counting(s);
 		note_event(t, TRACE_EV_POST, s, site, SEM(WAKE), now, &waiters);

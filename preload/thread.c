@@ -20,6 +20,7 @@
 #include "records.h"
 #include "sys.h"
 #include "thread.h"
+#include "told.h"
 
 #define HANDLES 65536u		/* power of two */
 
@@ -325,6 +326,7 @@ static void thread_end(struct thread *t)
 
 	t->live = 0;
 	barrier();
+	told_end(t);
 	left = leave_held(t, now);
 	ring_event(t, TRACE_EV_EXIT, t->id, now, &left);
 	if (t->record) {

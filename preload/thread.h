@@ -35,6 +35,16 @@ struct node_cache {
 	uint32_t tag;
 };
 
+/* One call that asks for a lock, or waits for something: attempt.h. */
+struct attempt {
+	struct thread *thread;
+	const void *lock;
+	uintptr_t site;
+	uint64_t began;		/* ticks of attempt_blocked(), 0: did not block */
+	uint32_t node;
+	uint32_t kind_mode;
+};
+
 struct stack_cache {
 	uint64_t hash;
 	uint32_t stack;
@@ -57,6 +67,7 @@ struct thread {
 	uint32_t untimed;		/* locks held beyond TRACE_HELD_MAX */
 	uint32_t exit_rounds;
 	uint64_t nested;		/* calls forwarded because the shim was at work */
+	struct attempt told;		/* wait told by the program (told.c); thread NULL: none */
 	struct fold fold;
 	struct stack_cache stacks[STACK_CACHE_SIZE];
 	struct node_cache cache[CACHE_SIZE];

@@ -25,6 +25,7 @@
 
 #define PHASE_OFF	 (1ull << 32)
 #define PHASE_NUMBER(w)	 ((uint32_t)((w) >> 33))
+#define PHASE_NUMBER_MAX (UINT32_MAX >> 1)	/* stays there: no number comes twice */
 
 /* Changes beyond these still happen, and are counted by node, but have no record (and no time). */
 #define PHASE_RECORDS	 65536u
@@ -47,6 +48,13 @@ struct phase_change {
 	bool off;
 };
 
+/* Whether it is so already. */
+static inline bool phase_is_so(uint64_t word, struct phase_change change)
+{
+	return (!change.sets_root || change.root == (uint32_t)word) &&
+	       (!change.sets_off || change.off == !!(word & PHASE_OFF));
+}
+
 /* Makes it so. Returns the new word, whose number is this change's own. */
 static inline uint64_t phase_publish(struct trace_header *header, struct phase_change change)
 {
@@ -55,8 +63,9 @@ static inline uint64_t phase_publish(struct trace_header *header, struct phase_c
 	do {
 		uint64_t off = change.sets_off ? (change.off ? PHASE_OFF : 0) : seen & PHASE_OFF;
 		uint64_t root = change.sets_root ? change.root : (uint32_t)seen;
+		uint64_t number = PHASE_NUMBER(seen);
 
-		word = ((seen >> 33) + 1) << 33 | off | root;
+		word = (number + (number < PHASE_NUMBER_MAX)) << 33 | off | root;
 	} while (!__atomic_compare_exchange_n(&header->phase, &seen, word, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_SEQ_CST));
 	return word;

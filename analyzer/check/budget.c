@@ -9,6 +9,10 @@
  *	hold_p50_rel = +20%
  *	[total]
  *	wait_share = 5%
+ *	[lock "cache.mu" in "serve"]
+ *	acquisitions_per_unit = 2
+ *	[phase "serve"]
+ *	wait_share = 1%
  *	[lock-order]
  *	cycles = 0
  *
@@ -20,7 +24,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -35,6 +38,7 @@ enum form {
 	FORM_YES_NO,
 	FORM_POLICY,
 	FORM_LEVEL,
+	FORM_NAMES, /* load, serve */
 };
 
 struct key {
@@ -63,7 +67,9 @@ static const struct key check_keys[] = {
 	KEY("demand_floor", FORM_TIME, demand_floor_ns),
 	KEY("wait_floor", FORM_TIME, wait_floor_ns),
 	KEY("on_missing_lock", FORM_POLICY, on_missing_lock),
+	KEY("on_missing_phase", FORM_POLICY, on_missing_phase),
 	KEY("on_new_lock", FORM_POLICY, on_new_lock),
+	KEY("phases", FORM_NAMES, only),
 	{ NULL, 0, 0 },
 };
 
@@ -81,7 +87,7 @@ static const struct {
 	double ns;
 } time_units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 } };
 
-static struct limits no_limits(void)
+struct limits budget_no_limits(void)
 {
 	struct limits limits = { .exact_acquisitions = NAN };
 
@@ -104,8 +110,9 @@ void budget_init(struct budget *budget)
 		.demand_floor_ns = 1e6,
 		.wait_floor_ns = 1e6,
 		.on_missing_lock = POLICY_WARN,
+		.on_missing_phase = POLICY_FAIL,
 		.on_new_lock = POLICY_WARN,
-		.total = no_limits(),
+		.total = budget_no_limits(),
 		.fail_on = ORDER_PREDICTED,
 		.max_cycles = NAN,
 		.new_edges = POLICY_FAIL,
@@ -113,11 +120,28 @@ void budget_init(struct budget *budget)
 	};
 }
 
+static void names_fini(struct phase_names *names)
+{
+	for (size_t i = 0; i < names->nr; i++)
+		free(names->items[i]);
+	free(names->items);
+	*names = (struct phase_names){ 0 };
+}
+
+static void sections_fini(struct limits *sections, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		free(sections[i].pattern);
+		free(sections[i].phase);
+	}
+	free(sections);
+}
+
 void budget_fini(struct budget *budget)
 {
-	for (size_t i = 0; i < budget->nr_locks; i++)
-		free(budget->locks[i].pattern);
-	free(budget->locks);
+	sections_fini(budget->locks, budget->nr_locks);
+	sections_fini(budget->phases, budget->nr_phases);
+	names_fini(&budget->only);
 }
 
 /* ---- values ---- */
@@ -216,6 +240,39 @@ static const char *parse_level(const char *text, int *value)
 		       : "a level of lockprof order, such as PREDICTED, or never";
 }
 
+static int add_name(struct phase_names *names, const char *text, size_t length)
+{
+	char **items = realloc(names->items, (names->nr + 1) * sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	names->items = items;
+	items[names->nr] = strndup(text, length);
+	if (!items[names->nr])
+		return -ENOMEM;
+	names->nr++;
+	return 0;
+}
+
+static const char *parse_names(const char *text, struct phase_names *names)
+{
+	names_fini(names);
+	for (;;) {
+		size_t length = strcspn(text, ","), used = length;
+
+		while (used > 0 && isspace((unsigned char)text[used - 1]))
+			used--;
+		if (!used)
+			return "names of phases, such as load, serve";
+		if (add_name(names, text, used))
+			return "memory";
+		if (!text[length])
+			return NULL;
+		text += length + 1;
+		text += strspn(text, " \t");
+	}
+}
+
 static const char *parse_value(enum form form, const char *text, void *to)
 {
 	switch (form) {
@@ -235,6 +292,8 @@ static const char *parse_value(enum form form, const char *text, void *to)
 		return parse_policy(text, to);
 	case FORM_LEVEL:
 		return parse_level(text, to);
+	case FORM_NAMES:
+		return parse_names(text, to);
 	}
 	return "something else";
 }
@@ -259,26 +318,68 @@ static int reject(const struct parser *p, const char *format, const char *word, 
 	return -EINVAL;
 }
 
+/* Of a text in quotes the quotes are cut off. False: it is none. */
+static bool unquote(char **text)
+{
+	size_t length = strlen(*text);
+
+	if (length < 3 || (*text)[0] != '"' || (*text)[length - 1] != '"')
+		return false;
+	(*text)[length - 1] = '\0';
+	++*text;
+	return true;
+}
+
+/* Behind the quote of `"a.mu" in "serve"`, where "in" stands; NULL: that is all a name. */
+static char *find_in(char *name)
+{
+	for (char *quote = name; (quote = strchr(quote + 1, '"')) != NULL;) {
+		char *in = quote + 1 + strspn(quote + 1, " \t");
+
+		if (in > quote + 1 && strncmp(in, "in", 2) == 0 &&
+		    in[2 + strspn(in + 2, " \t")] == '"')
+			return quote + 1;
+	}
+	return NULL;
+}
+
+static int add_section(struct parser *p, struct limits **sections, size_t *nr, const char *pattern,
+		       const char *phase)
+{
+	struct limits *all = realloc(*sections, (*nr + 1) * sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	*sections = all;
+	p->limits = &all[(*nr)++];
+	*p->limits = budget_no_limits();
+	p->limits->line = p->line;
+	p->limits->pattern = pattern ? strdup(pattern) : NULL;
+	p->limits->phase = phase ? strdup(phase) : NULL;
+	return (pattern && !p->limits->pattern) || (phase && !p->limits->phase) ? -ENOMEM : 0;
+}
+
 static int begin_lock(struct parser *p, char *name)
 {
-	struct budget *budget = p->budget;
-	size_t length = strlen(name);
-	struct limits *locks;
+	char *behind = find_in(name), *phase = NULL;
 
-	if (length < 3 || name[0] != '"' || name[length - 1] != '"')
-		return reject(p, "[lock \"NAME\"] is expected, not [lock %s]%s", name, "");
-	locks = realloc(budget->locks, (budget->nr_locks + 1) * sizeof(*locks));
-	if (!locks)
-		return -ENOMEM;
-	budget->locks = locks;
-	p->limits = &locks[budget->nr_locks];
-	*p->limits = no_limits();
-	p->limits->line = p->line;
-	p->limits->pattern = strndup(name + 1, length - 2);
-	if (!p->limits->pattern)
-		return -ENOMEM;
-	budget->nr_locks++;
-	return 0;
+	if (behind) {
+		phase = strchr(behind, '"');
+		*behind = '\0';
+	}
+	if (!unquote(&name) || (phase && !unquote(&phase)))
+		return reject(p,
+			      "[lock \"NAME\"] or [lock \"NAME\" in \"PHASE\"] is expected, not "
+			      "[lock %s]%s",
+			      name, "");
+	return add_section(p, &p->budget->locks, &p->budget->nr_locks, name, phase);
+}
+
+static int begin_phase(struct parser *p, char *name)
+{
+	if (!unquote(&name))
+		return reject(p, "[phase \"NAME\"] is expected, not [phase %s]%s", name, "");
+	return add_section(p, &p->budget->phases, &p->budget->nr_phases, NULL, name);
 }
 
 /* "[lock "a.mu"]", its brackets cut off. */
@@ -295,10 +396,13 @@ static int begin_section(struct parser *p, char *text)
 		p->limits = &p->budget->total;
 	else if (strncmp(text, "lock ", 5) == 0)
 		return begin_lock(p, text + 5 + strspn(text + 5, " \t"));
+	else if (strncmp(text, "phase ", 6) == 0)
+		return begin_phase(p, text + 6 + strspn(text + 6, " \t"));
 	else
 		return reject(
 			p,
-			"unknown section [%s]; there are check, lock \"NAME\", total and lock-order%s",
+			"unknown section [%s]; there are check, lock \"NAME\", phase \"NAME\", "
+			"total and lock-order%s",
 			text, "");
 	return 0;
 }
@@ -462,39 +566,36 @@ int budget_read(struct budget *budget, const char *path)
 	return err;
 }
 
-/* ---- what holds for a lock ---- */
+/* ---- phases ---- */
 
-/* By its label, or by the name in its key: that lacks the address that twins are told apart by. */
-bool budget_fits(const struct limits *section, const struct lock_change *lock)
+int budget_only(struct budget *budget, const struct option_list *phases)
 {
-	const char *name = strchr(lock->key, '/');
-
-	name = name ? strchr(name + 1, '/') : NULL;
-	name = name ? name + 1 : lock->key;
-	return strcmp(section->pattern, lock->label) == 0 || strcmp(section->pattern, name) == 0 ||
-	       fnmatch(section->pattern, lock->label, 0) == 0 ||
-	       fnmatch(section->pattern, name, 0) == 0;
+	names_fini(&budget->only);
+	for (size_t i = 0; i < phases->nr; i++)
+		if (add_name(&budget->only, phases->items[i], strlen(phases->items[i])))
+			return -ENOMEM;
+	return 0;
 }
 
-struct limits budget_limits(const struct budget *budget, const struct lock_change *lock)
+static int add_named(const struct limits *sections, size_t nr, struct scopes *scopes)
 {
-	struct limits sum = no_limits();
+	int err = 0;
 
-	for (size_t i = 0; i < budget->nr_locks; i++) {
-		const struct limits *section = &budget->locks[i];
+	for (size_t i = 0; i < nr && !err; i++)
+		if (sections[i].phase)
+			err = scopes_add(scopes, sections[i].phase);
+	return err;
+}
 
-		if (!budget_fits(section, lock))
-			continue;
-		for (int m = 0; m < NR_METRICS; m++) {
-			if (!isnan(section->relative[m]))
-				sum.relative[m] = section->relative[m];
-			if (isnan(section->absolute[m]))
-				continue;
-			sum.absolute[m] = section->absolute[m];
-			sum.absolute_line[m] = section->absolute_line[m];
-		}
-		if (!isnan(section->exact_acquisitions))
-			sum.exact_acquisitions = section->exact_acquisitions;
-	}
-	return sum;
+int budget_scopes(const struct budget *budget, struct scopes *scopes)
+{
+	int err = scopes_add(scopes, NULL);
+
+	for (size_t i = 0; i < budget->only.nr && !err; i++)
+		err = scopes_add(scopes, budget->only.items[i]);
+	if (!err && !budget->only.nr)
+		err = add_named(budget->phases, budget->nr_phases, scopes);
+	if (!err && !budget->only.nr)
+		err = add_named(budget->locks, budget->nr_locks, scopes);
+	return err;
 }

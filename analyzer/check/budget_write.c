@@ -51,18 +51,34 @@ static void put_hold(const struct lock_change *lock, enum metric metric, FILE *o
 	put_range(&lock->metric[metric], metric, out);
 }
 
+/* Waiting in a part of a run varies even more: left to the user. */
 static void put_wait(const struct lock_change *lock, FILE *out)
 {
 	const struct change *change = &lock->metric[METRIC_WAIT_SHARE];
 
-	fputs("wait_share = ", out);
+	fprintf(out, "%swait_share = ", lock->in->phase ? "# " : "");
 	put_share(2 * change->base_most + 0.01, out);
 	put_range(change, METRIC_WAIT_SHARE, out);
 }
 
-static bool is_writable(const struct lock_change *lock)
+static bool is_writable(const char *name)
 {
-	return !strpbrk(lock->label, "\"\n\r");
+	return *name && !strpbrk(name, "\"\n\r");
+}
+
+/* One that never varies is a promise; else a tenth more than the worst run. */
+static void put_units(const struct lock_change *lock, FILE *out)
+{
+	const struct change *change = &lock->metric[METRIC_ACQUISITIONS_PER_UNIT];
+	double limit = change->base_most;
+
+	if (!lock->in->has_units)
+		return;
+	if (change->base_most > change->base_least)
+		limit *= 1.1;
+	fprintf(out, "%s = %.10g", metrics[METRIC_ACQUISITIONS_PER_UNIT].name,
+		ceil(limit * 1e6) / 1e6);
+	put_range(change, METRIC_ACQUISITIONS_PER_UNIT, out);
 }
 
 static void put_lock(const struct lock_change *lock, FILE *out)
@@ -73,10 +89,15 @@ static void put_lock(const struct lock_change *lock, FILE *out)
 
 	name = name ? strchr(name + 1, '/') : NULL;
 	output_escape(text, sizeof(text), name ? name + 1 : lock->label);
-	fprintf(out, "\n[lock \"%s\"]\n", text);
+	fprintf(out, "\n[lock \"%s\"", text);
+	if (lock->in->phase)
+		fprintf(out, " in \"%s\"", lock->in->phase);
+	fputs("]\n", out);
+	put_units(lock, out);
 	put_hold(lock, METRIC_HOLD_P50, out);
 	put_hold(lock, METRIC_HOLD_P90, out);
-	put_wait(lock, out);
+	if (!lock->in->phase)
+		put_wait(lock, out);
 }
 
 /* The next lock by what it costs, after `last`; NULL: there is none. */
@@ -89,7 +110,7 @@ static const struct lock_change *next_lock(const struct comparison *c,
 		const struct lock_change *lock = &c->locks[i];
 
 		if (lock->runs_base < c->base->nr || lock->base_held < LEAST_HOLDS ||
-		    !is_writable(lock) || (last && lock->base_cost_ns >= last->base_cost_ns))
+		    !is_writable(lock->label) || (last && lock->base_cost_ns >= last->base_cost_ns))
 			continue;
 		if (!best || lock->base_cost_ns > best->base_cost_ns)
 			best = lock;
@@ -97,9 +118,30 @@ static const struct lock_change *next_lock(const struct comparison *c,
 	return best;
 }
 
-int budget_write(const struct comparison *comparison, FILE *out)
+static void put_locks(const struct comparison *c, FILE *out)
 {
-	const struct lock_change *lock = next_lock(comparison, NULL);
+	const struct lock_change *lock = next_lock(c, NULL);
+
+	for (size_t i = 0; lock && i < MOST_LOCKS; i++) {
+		put_lock(lock, out);
+		lock = next_lock(c, lock);
+	}
+}
+
+/* One that each run has. */
+static void put_phase(const struct comparison *c, FILE *out)
+{
+	if (c->base_phases < c->base->nr || !is_writable(c->phase))
+		return;
+	fprintf(out, "\n[phase \"%s\"]\n", c->phase);
+	put_units(&c->total, out);
+	put_wait(&c->total, out);
+	put_locks(c, out);
+}
+
+int budget_write(const struct comparison *comparisons, size_t nr, FILE *out)
+{
+	const struct comparison *comparison = &comparisons[0];
 	uint32_t cycles = 0;
 	char program[512];
 
@@ -114,6 +156,7 @@ int budget_write(const struct comparison *comparison, FILE *out)
 		"# wait_alpha = 0.01        chance of a false failure by waiting\n"
 		"# wait_rel = +50%%\n"
 		"# on_missing_lock = warn   or ignore, fail: a section below that fits no lock\n"
+		"# on_missing_phase = fail\n"
 		"# on_new_lock = warn\n\n"
 		"[lock-order]\n",
 		comparison->base->nr, comparison->base->nr == 1 ? "" : "s", program);
@@ -121,10 +164,10 @@ int budget_write(const struct comparison *comparison, FILE *out)
 		if (cycles < comparison->base->runs[i].nr_cycles)
 			cycles = comparison->base->runs[i].nr_cycles;
 	fprintf(out, "cycles = %u\n# fail_on = PREDICTED\n\n[total]\n", cycles);
+	put_units(&comparison->total, out);
 	put_wait(&comparison->total, out);
-	for (size_t i = 0; lock && i < MOST_LOCKS; i++) {
-		put_lock(lock, out);
-		lock = next_lock(comparison, lock);
-	}
+	put_locks(comparison, out);
+	for (size_t i = 1; i < nr; i++)
+		put_phase(&comparisons[i], out);
 	return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
 }

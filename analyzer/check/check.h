@@ -3,8 +3,10 @@
  * check.h: a comparison judged, so that a build can fail by it
  *
  *	budget.c	the user's limits, from a file; budget_write.c makes one from a baseline
+ *	budget_limits.c	which of them are for which lock
  *	make_runs.c	runs a program several times, recorded
- *	judge.c		what must hold exactly, and absolute budgets
+ *	judge.c		counts that must not change, and absolute budgets
+ *	judge_order.c	deadlocks and lock order
  *	judge_questions.c	what is compared with the baseline
  *	judge_relative.c	... by tests, and what may grow by so much
  *	judge_words.c	each result as sentences
@@ -14,6 +16,8 @@
  * vary. ROBUST are medians of holds, which vary little even on loaded machines. CONTENTION is
  * waiting, which varies by itself and gates only when asked to. BUDGET are limits in absolute
  *terms, which the user chose and which always count.
+ *
+ * A check has one comparison, of whole runs, or more, of phases of these; see ../diff/scopes.c.
  */
 #ifndef ANALYZER_CHECK_H
 #define ANALYZER_CHECK_H
@@ -28,11 +32,17 @@ enum policy { POLICY_IGNORE, POLICY_WARN, POLICY_FAIL };
 /* NAN: the section does not say. */
 struct limits {
 	char *pattern; /* of a lock's name, with the shell's wildcards; NULL: all locks together */
+	char *phase;   /* NULL: of whole runs, or of each phase when only phases are judged */
 	unsigned int line;
 	double absolute[NR_METRICS];
 	unsigned int absolute_line[NR_METRICS];
 	double relative[NR_METRICS]; /* 0.2: may grow by 20 %; INFINITY: is not compared */
 	double exact_acquisitions;   /* 0 or 1 */
+};
+
+struct phase_names {
+	char **items;
+	size_t nr;
 };
 
 struct budget {
@@ -42,10 +52,13 @@ struct budget {
 	double gate_hold, gate_wait, gate_units, exact_acquisitions; /* 0 or 1 */
 	double hold_rel, wait_rel, units_rel;
 	double hold_floor_ns, demand_floor_ns, wait_floor_ns;
-	enum policy on_missing_lock, on_new_lock;
+	enum policy on_missing_lock, on_missing_phase, on_new_lock;
 	struct limits total;
 	struct limits *locks; /* later ones win */
 	size_t nr_locks;
+	struct limits *phases; /* all locks together in a phase */
+	size_t nr_phases;
+	struct phase_names only; /* judge these; none: whole runs, and phases that sections name */
 	/* [lock-order] */
 	int fail_on;	   /* enum order_level; ORDER_LEVELS: never */
 	double max_cycles; /* NAN: any number */
@@ -59,12 +72,22 @@ void budget_fini(struct budget *budget);
 /* 0, or -errno with a message (file:line) on stderr. */
 int budget_read(struct budget *budget, const char *path);
 int budget_parse(struct budget *budget, const char *path, FILE *in);
-/* What holds for one lock: its sections laid over each other. */
-struct limits budget_limits(const struct budget *budget, const struct lock_change *lock);
-bool budget_fits(const struct limits *section, const struct lock_change *lock);
+/* Judges these phases and no others, whatever the file says. 0 or -ENOMEM. */
+int budget_only(struct budget *budget, const struct option_list *phases);
+/* What is to be compared. 0 or -ENOMEM. */
+int budget_scopes(const struct budget *budget, struct scopes *scopes);
+/* Of a section that says nothing. */
+struct limits budget_no_limits(void);
 
-/* A budget that these runs keep, with comments. 0 or -errno. */
-int budget_write(const struct comparison *comparison, FILE *out);
+/* ---- budget_limits.c ---- */
+
+/* What holds for a lock, or for all of them. */
+struct limits budget_limits(const struct budget *budget, const struct lock_change *lock);
+bool budget_fits(const struct budget *budget, const struct limits *section,
+		 const struct lock_change *lock);
+
+/* A budget that the runs of the baseline keep, with comments. 0 or -errno. */
+int budget_write(const struct comparison *comparisons, size_t nr, FILE *out);
 
 /* ---- judge*.c ---- */
 
@@ -93,7 +116,8 @@ struct result {
 };
 
 struct check {
-	const struct comparison *comparison;
+	const struct comparison *comparisons; /* the first one is of whole runs */
+	size_t nr_comparisons;
 	const struct budget *budget;
 	bool has_base;
 	size_t nr_results, nr_questions; /* questions: comparisons that were tested together */
@@ -104,15 +128,21 @@ struct check {
 	bool wants_runs; /* what was not asked, or cannot be told, could be with more of them */
 };
 
-/* 0 or -ENOMEM. The comparison and the budget must outlive it. */
-int check_judge(struct check *check, const struct comparison *comparison,
+/* 0 or -ENOMEM. The comparisons and the budget must outlive it. */
+int check_judge(struct check *check, const struct comparison *comparisons, size_t nr,
 		const struct budget *budget, bool has_base);
 void check_fini(struct check *check);
 size_t check_count(const struct check *check, enum verdict verdict);
 
+/* Whether the comparison's locks are judged at all. Whole runs are not when only phases are. */
+bool check_judges(const struct check *check, const struct comparison *comparison);
+/* ... and all of their values, not only those that the budget names. */
+bool check_judges_all(const struct check *check, const struct comparison *comparison);
+
 /* Parts of it. NULL: out of memory. */
 struct result *check_add(struct check *check, enum tier tier, enum verdict verdict,
 			 const char *subject, const char *rule);
+int judge_order(struct check *check);
 int judge_relative(struct check *check);
 /* The place that gained most in what the metric is about, or NULL. */
 const struct place_change *judge_culprit(const struct lock_change *lock, enum metric metric);

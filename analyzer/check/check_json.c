@@ -29,6 +29,7 @@ static void put_result(struct json *json, const struct result *result)
 	json_string(json, "tier", tier_words[result->tier]);
 	json_string(json, "subject", result->subject);
 	json_string(json, "key", result->lock ? result->lock->key : NULL);
+	json_string(json, "phase", result->lock ? result->lock->in->phase : NULL);
 	json_string(json, "rule", result->rule);
 	json_double(json, "base", change ? change->base : NAN);
 	json_double(json, "new", change ? change->more : NAN);
@@ -41,9 +42,22 @@ static void put_result(struct json *json, const struct result *result)
 	json_object_end(json);
 }
 
+static void put_phase(struct json *json, const struct comparison *c, bool has_base)
+{
+	json_object_begin(json, NULL);
+	json_string(json, "name", c->phase);
+	json_uint(json, "base_runs", c->base_phases);
+	json_uint(json, "new_runs", c->more_phases);
+	json_string(json, "contention_not_comparable", has_base && c->differ[0] ? c->differ : NULL);
+	diff_json_side(json, "base", c->base);
+	diff_json_side(json, "new", c->more);
+	diff_json_locks(json, c);
+	json_object_end(json);
+}
+
 int check_json(const struct check *check, FILE *out)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 	struct json json;
 
 	json_init(&json, out, true);
@@ -64,11 +78,11 @@ int check_json(const struct check *check, FILE *out)
 	for (size_t i = 0; i < check->nr_results; i++)
 		put_result(&json, &check->results[i]);
 	json_array_end(&json);
-	json_array_begin(&json, "locks");
-	for (size_t i = 0; i < c->nr_locks; i++)
-		diff_json_lock(&json, NULL, &c->locks[i]);
+	diff_json_locks(&json, c);
+	json_array_begin(&json, "phases");
+	for (size_t i = 1; i < check->nr_comparisons; i++)
+		put_phase(&json, &check->comparisons[i], check->has_base);
 	json_array_end(&json);
-	diff_json_lock(&json, "total", &c->total);
 	json_object_end(&json);
 	return json_finish(&json);
 }

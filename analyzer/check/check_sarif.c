@@ -50,11 +50,13 @@ static int put_location(struct json *json, const struct result *result)
 
 static int put_result(struct json *json, const struct result *result)
 {
+	const char *phase = result->lock ? result->lock->in->phase : NULL;
 	char *print;
 	int err;
 
-	if (asprintf(&print, "%s|%s|%s", tier_words[result->tier],
-		     result->lock ? result->lock->key : result->subject, result->rule) < 0)
+	if (asprintf(&print, "%s|%s%s%s|%s", tier_words[result->tier],
+		     result->lock ? result->lock->key : result->subject, phase ? " in phase " : "",
+		     phase ? phase : "", result->rule) < 0)
 		return -ENOMEM;
 	json_object_begin(json, NULL);
 	json_string(json, "ruleId", tier_words[result->tier]);

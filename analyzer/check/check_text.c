@@ -50,13 +50,21 @@ static int put_sentences(const struct check *check, FILE *out)
 	return err;
 }
 
+static bool has_phases(const struct check *check)
+{
+	return check->nr_comparisons > 1;
+}
+
 static void put_row(struct table *table, const struct check *check, const struct result *result)
 {
 	const struct change *change = &result->lock->metric[result->metric];
 	char text[OUTPUT_NUMBER];
 	enum metric metric = (enum metric)result->metric;
 
-	table_cell(table, OUTPUT_BOLD, "%s", result->subject);
+	if (has_phases(check))
+		table_cell(table, OUTPUT_PLAIN, "%s",
+			   result->lock->in->phase ? result->lock->in->phase : "all");
+	table_cell(table, OUTPUT_BOLD, "%s", result->lock->label);
 	table_cell(table, OUTPUT_PLAIN, "%s", result->rule);
 	table_cell(table, OUTPUT_PLAIN, "%s",
 		   check->has_base ? metric_text(text, metric, change->base) : "");
@@ -79,12 +87,15 @@ static void put_row(struct table *table, const struct check *check, const struct
 static int put_table(const struct check *check, FILE *out)
 {
 	static const struct table_column columns[] = {
-		{ "lock", TABLE_LEFT, true },	  { "value", TABLE_LEFT, false },
-		{ "base", TABLE_RIGHT, false },	  { "new", TABLE_RIGHT, false },
-		{ "change", TABLE_RIGHT, false }, { "allowed", TABLE_RIGHT, false },
-		{ "p", TABLE_RIGHT, false },	  { "", TABLE_LEFT, false },
+		{ "phase", TABLE_LEFT, false },	   { "lock", TABLE_LEFT, true },
+		{ "value", TABLE_LEFT, false },	   { "base", TABLE_RIGHT, false },
+		{ "new", TABLE_RIGHT, false },	   { "change", TABLE_RIGHT, false },
+		{ "allowed", TABLE_RIGHT, false }, { "p", TABLE_RIGHT, false },
+		{ "", TABLE_LEFT, false },
 	};
-	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	size_t first = has_phases(check) ? 0 : 1;
+	struct table *table =
+		table_new(columns + first, sizeof(columns) / sizeof(columns[0]) - first);
 	size_t nr = 0;
 	int err = 0;
 
@@ -111,7 +122,7 @@ static void put_judged(const struct check *check, FILE *out)
 		report_plural(check->nr_judged));
 	if (check->nr_judged < check->nr_eligible)
 		fprintf(out, ", out of %zu those that cost most time there", check->nr_eligible);
-	if (check->runs_for_all > check->comparison->more->nr)
+	if (check->runs_for_all > check->comparisons[0].more->nr)
 		fprintf(out, "; %zu runs a side would do for all", check->runs_for_all);
 	fputs(".\n", out);
 	if (check->budget->nr_looks > 1)
@@ -119,13 +130,21 @@ static void put_judged(const struct check *check, FILE *out)
 			"More runs are made while they cannot tell all; each of %u looks has its "
 			"part of alpha.\n",
 			check->budget->nr_looks);
-	if (check->comparison->differ[0])
-		fprintf(out, "Waiting is not comparable: %s.\n", check->comparison->differ);
+	for (size_t i = 0; i < check->nr_comparisons; i++) {
+		const struct comparison *c = &check->comparisons[i];
+		char phase[512] = "";
+
+		if (c->phase)
+			output_escape(phase, sizeof(phase), c->phase);
+		if (c->differ[0] && check_judges(check, c))
+			fprintf(out, "Waiting%s%s is not comparable: %s.\n",
+				c->phase ? " in phase " : "", phase, c->differ);
+	}
 }
 
 int check_text(const struct check *check, FILE *out)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 	char program[512];
 	int err;
 

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.c: what must hold exactly, absolute budgets, and the verdict over all
- *
- * Without a baseline every deadlock finding counts, with one only those that it has not: a gate is
- * there to keep a build from getting worse, and an old finding would fail every build until it is
- * repaired. An edge is new when no run of the baseline has it in a cycle. How often a rare order is
- * recorded is a matter of chance, so a longer or a second baseline knows more; but what was seen is
- * there.
+ * judge.c: counts that must not change, absolute budgets, and the verdict over all
  *
  * Acquisitions per unit of work are exact where the runs of the baseline agree; see
  * compare_is_exact(). Otherwise judge_relative.c compares them.
@@ -19,7 +13,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,123 +49,14 @@ size_t check_count(const struct check *check, enum verdict verdict)
 	return nr;
 }
 
-/* ---- deadlocks and lock order ---- */
-
-static bool has_finding(const struct runs *runs, size_t nr, const char *id)
+bool check_judges(const struct check *check, const struct comparison *comparison)
 {
-	for (size_t i = 0; i < nr; i++)
-		for (size_t k = 0; k < runs->runs[i].nr_findings; k++)
-			if (strcmp(runs->runs[i].findings[k].id, id) == 0)
-				return true;
-	return false;
+	return comparison->phase || !check->budget->only.nr;
 }
 
-static int judge_finding(struct check *check, const struct run_finding *finding)
+bool check_judges_all(const struct check *check, const struct comparison *comparison)
 {
-	const char *level = order_level_words[finding->level];
-	struct result *result = check_add(check, TIER_EXACT, JUDGED_FAIL, "lock order", level);
-
-	if (!result)
-		return -ENOMEM;
-	result->file = finding->file;
-	result->function = finding->function;
-	result->line = finding->line;
-	return words_plain(result, "%s (%s), which %s: %s.", level, finding->id,
-			   check->has_base ? "the baseline has not" : "fails any check",
-			   finding->text);
-}
-
-static int judge_findings(struct check *check)
-{
-	const struct comparison *c = check->comparison;
-	size_t before = check->nr_results;
-	int err = 0;
-
-	for (size_t i = 0; i < c->more->nr; i++) {
-		const struct run *run = &c->more->runs[i];
-
-		for (size_t k = 0; k < run->nr_findings && !err; k++) {
-			const struct run_finding *finding = &run->findings[k];
-
-			if ((int)finding->level <= check->budget->fail_on && !finding->suppressed &&
-			    check->budget->fail_on < ORDER_LEVELS &&
-			    !has_finding(c->base, c->base->nr, finding->id) &&
-			    !has_finding(c->more, i, finding->id))
-				err = judge_finding(check, finding);
-		}
-	}
-	if (!err && check->nr_results == before && check->budget->fail_on < ORDER_LEVELS) {
-		struct result *result =
-			check_add(check, TIER_EXACT, JUDGED_PASS, "lock order", "deadlocks");
-
-		err = result ? words_plain(result, "No %sdeadlock at or above %s.",
-					   check->has_base ? "new " : "",
-					   order_level_words[check->budget->fail_on])
-			     : -ENOMEM;
-	}
-	return err;
-}
-
-static bool has_edge(const struct runs *runs, size_t nr, const struct run_edge *edge)
-{
-	for (size_t i = 0; i < nr; i++)
-		for (size_t k = 0; k < runs->runs[i].nr_edges; k++)
-			if (strcmp(runs->runs[i].edges[k].from, edge->from) == 0 &&
-			    strcmp(runs->runs[i].edges[k].to, edge->to) == 0)
-				return true;
-	return false;
-}
-
-static int judge_edges(struct check *check)
-{
-	const struct comparison *c = check->comparison;
-	enum policy policy = check->budget->new_edges;
-
-	if (!check->has_base || policy == POLICY_IGNORE)
-		return 0;
-	for (size_t i = 0; i < c->more->nr; i++) {
-		for (size_t k = 0; k < c->more->runs[i].nr_edges; k++) {
-			const struct run_edge *edge = &c->more->runs[i].edges[k];
-			struct result *result;
-
-			if (has_edge(c->base, c->base->nr, edge) || has_edge(c->more, i, edge))
-				continue;
-			result = check_add(check, TIER_EXACT,
-					   policy == POLICY_FAIL ? JUDGED_FAIL : JUDGED_WARN,
-					   "lock order", "edge in a cycle");
-			if (!result ||
-			    words_plain(result,
-					"%s is now taken while %s is held, and this order lies in "
-					"a cycle, which it does in no run of the baseline.",
-					edge->to_label, edge->from_label))
-				return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static int judge_cycles(struct check *check)
-{
-	const struct runs *more = check->comparison->more;
-	double most = 0, limit = check->budget->max_cycles;
-	struct result *result;
-
-	if (isnan(limit))
-		return 0;
-	for (size_t i = 0; i < more->nr; i++)
-		most = fmax(most, more->runs[i].nr_cycles);
-	result = check_add(check, TIER_EXACT, most > limit ? JUDGED_FAIL : JUDGED_PASS,
-			   "lock order", "cycles");
-	if (!result)
-		return -ENOMEM;
-	result->limit = limit;
-	return words_plain(result,
-			   "The lock graph has %.0f part%s with cycles; the budget allows %.0f.",
-			   most,
-			   most > 1   ? "s"
-			   : most < 1 ? "s"
-				      : "",
-			   limit);
+	return !comparison->phase == !check->budget->only.nr;
 }
 
 /* ---- counts that never vary ---- */
@@ -193,7 +77,7 @@ static int judge_exact(struct check *check, const struct lock_change *lock)
 {
 	const struct change *change = &lock->metric[METRIC_ACQUISITIONS];
 	double own = budget_limits(check->budget, lock).exact_acquisitions;
-	double most = most_of(check->comparison->more, lock->key, METRIC_ACQUISITIONS);
+	double most = most_of(lock->in->more, lock->key, METRIC_ACQUISITIONS);
 	bool wanted = isnan(own) ? check->budget->exact_acquisitions > 0 : own > 0;
 	bool steady = !(change->base_most > change->base_least);
 	struct result *result;
@@ -205,7 +89,7 @@ static int judge_exact(struct check *check, const struct lock_change *lock)
 			   !steady		      ? JUDGED_INCONCLUSIVE
 			   : most > change->base_most ? JUDGED_FAIL
 						      : JUDGED_PASS,
-			   lock->label, "acquisitions");
+			   lock->subject, "acquisitions");
 	if (!result)
 		return -ENOMEM;
 	result->lock = lock;
@@ -214,11 +98,11 @@ static int judge_exact(struct check *check, const struct lock_change *lock)
 		return words_plain(result,
 				   "%s: it is taken %.0f to %.0f times in the runs of the "
 				   "baseline, so its number of acquisitions cannot be exact.",
-				   lock->label, change->base_least, change->base_most);
+				   lock->subject, change->base_least, change->base_most);
 	return words_plain(result,
 			   "%s: it is taken %.0f times in a run; in each run of the baseline %.0f "
 			   "times.",
-			   lock->label, most, change->base_most);
+			   lock->subject, most, change->base_most);
 }
 
 /* ---- acquisitions per unit of work ---- */
@@ -242,7 +126,7 @@ static double least_of(const struct runs *runs, const char *key, enum metric met
 static int judge_units(struct check *check, const struct lock_change *lock,
 		       const struct limits *limits)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = lock->in;
 	const enum metric metric = METRIC_ACQUISITIONS_PER_UNIT;
 	double base = lock->metric[metric].base, most;
 	struct result *result;
@@ -255,7 +139,7 @@ static int judge_units(struct check *check, const struct lock_change *lock,
 			   least_of(c->more, lock->key, metric) > base ? JUDGED_FAIL
 			   : most > base			       ? JUDGED_WARN
 								       : JUDGED_PASS,
-			   lock->label, metrics[metric].name);
+			   lock->subject, metrics[metric].name);
 	if (!result)
 		return -ENOMEM;
 	result->lock = lock;
@@ -263,19 +147,20 @@ static int judge_units(struct check *check, const struct lock_change *lock,
 	return words_units(result, most);
 }
 
-static int judge_marks(struct check *check)
+static int judge_marks(struct check *check, const struct comparison *c)
 {
-	const struct comparison *c = check->comparison;
 	struct result *result;
 
-	if (!check->has_base || !c->lacks_units)
+	if (!check->has_base || !c->lacks_units || !check_judges_all(check, c))
 		return 0;
 	result = check_add(check, TIER_EXACT, JUDGED_WARN, "comparison", "units of work");
-	return result ? words_plain(result,
-				    "Nothing can be compared per unit of work: only some of the "
-				    "runs mark theirs (%zu of %zu of the baseline, %zu of %zu new "
-				    "ones).",
-				    c->base_telling, c->base->nr, c->more_telling, c->more->nr)
+	return result ? words_plain(
+				result,
+				"Nothing%s%s can be compared per unit of work: only some of the "
+				"runs mark theirs (%zu of %zu of the baseline, %zu of %zu new "
+				"ones).",
+				c->phase ? " in phase " : "", c->phase ? c->phase : "",
+				c->base_telling, c->base->nr, c->more_telling, c->more->nr)
 		      : -ENOMEM;
 }
 
@@ -285,20 +170,20 @@ static int judge_marks(struct check *check)
 static int cannot_tell(struct check *check, const struct lock_change *lock, enum metric metric,
 		       unsigned int line)
 {
-	struct result *result = check_add(check, TIER_BUDGET, JUDGED_INCONCLUSIVE, lock->label,
+	struct result *result = check_add(check, TIER_BUDGET, JUDGED_INCONCLUSIVE, lock->subject,
 					  metrics[metric].name);
 
 	return result ? words_plain(result,
 				    "%s: the budget limits %s (%s:%u), but not all of the new runs "
 				    "mark their units of work.",
-				    lock->label, metrics[metric].words, check->budget->path, line)
+				    lock->subject, metrics[metric].words, check->budget->path, line)
 		      : -ENOMEM;
 }
 
 static int judge_absolute(struct check *check, const struct lock_change *lock,
 			  const struct limits *limits)
 {
-	size_t nr_runs = check->comparison->more->nr;
+	size_t nr_runs = lock->in->more->nr;
 
 	for (int m = 0; m < NR_METRICS; m++) {
 		double value = lock->metric[m].more, limit = limits->absolute[m];
@@ -314,7 +199,7 @@ static int judge_absolute(struct check *check, const struct lock_change *lock,
 		if (isnan(value))
 			continue;
 		result = check_add(check, TIER_BUDGET, value > limit ? JUDGED_FAIL : JUDGED_PASS,
-				   lock->label, metrics[m].name);
+				   lock->subject, metrics[m].name);
 		if (!result)
 			return -ENOMEM;
 		result->lock = lock;
@@ -326,35 +211,110 @@ static int judge_absolute(struct check *check, const struct lock_change *lock,
 	return 0;
 }
 
-/* ---- locks that came and went ---- */
+/* ---- locks and phases that came and went ---- */
 
 static enum verdict verdict_of(enum policy policy)
 {
 	return policy == POLICY_FAIL ? JUDGED_FAIL : JUDGED_WARN;
 }
 
+static bool is_found(const struct check *check, const struct limits *section)
+{
+	for (size_t k = 0; k < check->nr_comparisons; k++) {
+		const struct comparison *c = &check->comparisons[k];
+
+		for (size_t i = 0; i < c->nr_locks && check_judges(check, c); i++)
+			if (c->locks[i].runs_more &&
+			    budget_fits(check->budget, section, &c->locks[i]))
+				return true;
+	}
+	return false;
+}
+
+/* A section for a lock in a phase that is not judged, or in none of the runs, which is told apart.
+ */
+static bool is_elsewhere(const struct check *check, const struct limits *section)
+{
+	for (size_t k = 0; section->phase && k < check->nr_comparisons; k++) {
+		const struct comparison *c = &check->comparisons[k];
+
+		if (c->phase && strcmp(c->phase, section->phase) == 0)
+			return !c->more_phases;
+	}
+	return section->phase != NULL;
+}
+
 static int judge_missing(struct check *check)
 {
-	const struct comparison *c = check->comparison;
 	enum policy policy = check->budget->on_missing_lock;
 
 	for (size_t i = 0; i < check->budget->nr_locks && policy != POLICY_IGNORE; i++) {
 		const struct limits *section = &check->budget->locks[i];
 		struct result *result;
-		bool found = false;
 
-		for (size_t k = 0; k < c->nr_locks && !found; k++)
-			found = c->locks[k].runs_more && budget_fits(section, &c->locks[k]);
-		if (found)
+		if (is_found(check, section) || is_elsewhere(check, section))
 			continue;
 		result = check_add(check, TIER_BUDGET, verdict_of(policy), section->pattern,
 				   "missing");
 		if (!result ||
-		    words_plain(result, "%s: no such lock was taken in the new runs (%s:%u).",
-				section->pattern, check->budget->path, section->line))
+		    words_plain(result, "%s: no such lock was taken%s%s in the new runs (%s:%u).",
+				section->pattern, section->phase ? " in phase " : "",
+				section->phase ? section->phase : "", check->budget->path,
+				section->line))
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* "the program told of none", "there are: load, serve" */
+static void put_phases(const struct run *run, FILE *out)
+{
+	fputs(run->nr_phases ? "there are: " : "the program told of none", out);
+	for (size_t i = 0; i < run->nr_phases; i++)
+		fprintf(out, "%s%s", i ? ", " : "", run->phases[i]);
+}
+
+static int words_missing_phase(struct result *result, const struct comparison *c)
+{
+	size_t size, i = 0;
+	FILE *out = open_memstream(&result->text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	while (i + 1 < c->more->nr && run_has_phase(&c->more->runs[i], c->phase))
+		i++;
+	if (c->more_phases)
+		fprintf(out, "phase %s: %zu of %zu new runs have no such phase; ", c->phase,
+			c->more->nr - c->more_phases, c->more->nr);
+	else
+		fprintf(out, "phase %s: the new runs have no such phase; ", c->phase);
+	put_phases(&c->more->runs[i], out);
+	fputc('.', out);
+	if (fclose(out) == 0)
+		return 0;
+	free(result->text);
+	result->text = NULL;
+	return -ENOMEM;
+}
+
+static int judge_phase(struct check *check, const struct comparison *c)
+{
+	enum policy missing = check->budget->on_missing_phase, new = check->budget->on_new_lock;
+	struct result *result;
+
+	if (c->more_phases < c->more->nr && missing != POLICY_IGNORE) {
+		result = check_add(check, TIER_BUDGET, verdict_of(missing), c->phase,
+				   "missing phase");
+		return result ? words_missing_phase(result, c) : -ENOMEM;
+	}
+	if (!check->has_base || c->base_phases || !c->more_phases || new == POLICY_IGNORE)
+		return 0;
+	result = check_add(check, TIER_EXACT, verdict_of(new), c->phase, "new phase");
+	return result ? words_plain(result,
+				    "phase %s: no run of the baseline has such a phase, so nothing "
+				    "in it is compared.",
+				    c->phase)
+		      : -ENOMEM;
 }
 
 static int judge_arrival(struct check *check, const struct lock_change *lock)
@@ -363,9 +323,10 @@ static int judge_arrival(struct check *check, const struct lock_change *lock)
 	struct result *result;
 	char taken[OUTPUT_NUMBER], wait[OUTPUT_NUMBER];
 
-	if (!check->has_base || lock->runs_base || policy == POLICY_IGNORE)
+	if (!check->has_base || lock->runs_base || !lock->in->base_phases ||
+	    policy == POLICY_IGNORE)
 		return 0;
-	result = check_add(check, TIER_EXACT, verdict_of(policy), lock->label, "new lock");
+	result = check_add(check, TIER_EXACT, verdict_of(policy), lock->subject, "new lock");
 	if (!result)
 		return -ENOMEM;
 	result->lock = lock;
@@ -373,20 +334,20 @@ static int judge_arrival(struct check *check, const struct lock_change *lock)
 		result,
 		"%s: the baseline has no such lock; it is taken %s times in a run, and "
 		"waited for %s.",
-		lock->label,
+		lock->subject,
 		metric_text(taken, METRIC_ACQUISITIONS, lock->metric[METRIC_ACQUISITIONS].more),
 		metric_text(wait, METRIC_WAIT_TOTAL, lock->metric[METRIC_WAIT_TOTAL].more));
 }
 
 /* ---- all of it ---- */
 
-static int judge_locks(struct check *check)
+static int judge_locks(struct check *check, const struct comparison *c)
 {
-	const struct comparison *c = check->comparison;
-	int err = judge_absolute(check, &c->total, &check->budget->total);
+	struct limits total = budget_limits(check->budget, &c->total);
+	int err = judge_absolute(check, &c->total, &total);
 
 	if (!err)
-		err = judge_marks(check);
+		err = judge_marks(check, c);
 	for (size_t i = 0; i < c->nr_locks && !err; i++) {
 		const struct lock_change *lock = &c->locks[i];
 		struct limits limits = budget_limits(check->budget, lock);
@@ -398,6 +359,23 @@ static int judge_locks(struct check *check)
 			err = judge_absolute(check, lock, &limits);
 		if (!err)
 			err = judge_arrival(check, lock);
+	}
+	return err;
+}
+
+static int judge_comparisons(struct check *check)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < check->nr_comparisons && !err; i++) {
+		const struct comparison *c = &check->comparisons[i];
+
+		if (!check_judges(check, c))
+			continue;
+		if (c->phase)
+			err = judge_phase(check, c);
+		if (!err && c->more_phases)
+			err = judge_locks(check, c);
 	}
 	return err ? err : judge_missing(check);
 }
@@ -425,19 +403,18 @@ static void sort_results(struct check *check)
 	}
 }
 
-int check_judge(struct check *check, const struct comparison *comparison,
+int check_judge(struct check *check, const struct comparison *comparisons, size_t nr,
 		const struct budget *budget, bool has_base)
 {
 	int err;
 
-	*check = (struct check){ .comparison = comparison, .budget = budget, .has_base = has_base };
-	err = judge_findings(check);
+	*check = (struct check){ .comparisons = comparisons,
+				 .nr_comparisons = nr,
+				 .budget = budget,
+				 .has_base = has_base };
+	err = judge_order(check);
 	if (!err)
-		err = judge_edges(check);
-	if (!err)
-		err = judge_cycles(check);
-	if (!err)
-		err = judge_locks(check);
+		err = judge_comparisons(check);
 	if (!err && has_base)
 		err = judge_relative(check);
 	if (!err)

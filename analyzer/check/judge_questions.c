@@ -14,6 +14,9 @@
  *
  * Where the program tells of its units of work, acquisitions and demand are those of one unit.
  *
+ * Of a phase only what the budget names is asked; of phases that are judged alone, all. They have
+ *no families of their own: more phases are more questions.
+ *
  * What the budget names comes first. Which questions are asked is known before the new runs are
  * looked at. Few runs can reach no small p: five against five bear 12 questions at alpha = 0.05,
  * six against six 46. With --max-runs the runs are looked at several times, and each look has an
@@ -50,15 +53,9 @@ bool question_is_contention(enum metric metric)
 	       metric == METRIC_WAIT_PER_UNIT;
 }
 
-static struct limits limits_of(const struct check *check, const struct lock_change *lock)
-{
-	return lock == &check->comparison->total ? check->budget->total
-						 : budget_limits(check->budget, lock);
-}
-
 bool question_is_named(const struct check *check, const struct lock_change *lock)
 {
-	struct limits limits = limits_of(check, lock);
+	struct limits limits = budget_limits(check->budget, lock);
 
 	for (int m = 0; m < NR_METRICS; m++)
 		if (isfinite(limits.relative[m]))
@@ -80,24 +77,22 @@ static bool is_steady(const struct lock_change *lock)
 static bool is_eligible(const struct check *check, const struct lock_change *lock,
 			enum metric metric)
 {
-	return lock->runs_base == check->comparison->base->nr &&
+	return check_judges_all(check, lock->in) && lock->runs_base == lock->in->base->nr &&
 	       (question_is_contention(metric) || lock->base_held >= LEAST_HOLDS);
 }
 
 /* Its part of the baseline's waiting. */
-static double part_of(const struct check *check, const struct lock_change *lock)
+static double part_of(const struct lock_change *lock)
 {
-	double all = check->comparison->total.metric[METRIC_WAIT_TOTAL].base;
+	double all = lock->in->total.metric[METRIC_WAIT_TOTAL].base;
 
 	return all > 0 ? lock->metric[METRIC_WAIT_TOTAL].base / all : 0;
 }
 
-static bool is_nearly_one_lock(const struct check *check)
+static bool is_nearly_one_lock(const struct check *check, const struct comparison *c)
 {
-	const struct comparison *c = check->comparison;
-
 	for (size_t i = 0; i < c->nr_locks; i++)
-		if (part_of(check, &c->locks[i]) >= NEARLY_ALL &&
+		if (part_of(&c->locks[i]) >= NEARLY_ALL &&
 		    is_eligible(check, &c->locks[i], METRIC_WAIT_USUAL))
 			return true;
 	return false;
@@ -108,8 +103,8 @@ static double default_of(const struct check *check, const struct lock_change *lo
 			 enum metric metric)
 {
 	const struct budget *budget = check->budget;
-	bool is_total = lock == &check->comparison->total;
-	bool has_units = check->comparison->has_units;
+	bool is_total = lock == &lock->in->total;
+	bool has_units = lock->in->has_units;
 
 	switch (metric) {
 	case METRIC_HOLD_P50:
@@ -123,12 +118,12 @@ static double default_of(const struct check *check, const struct lock_change *lo
 		return !is_total && has_units && budget->gate_hold > 0 ? budget->hold_rel : NAN;
 	case METRIC_ACQUISITIONS_PER_UNIT:
 		return !is_total && has_units && budget->gate_units > 0 &&
-				       !compare_is_exact(check->comparison, lock)
+				       !compare_is_exact(lock->in, lock)
 			       ? budget->units_rel
 			       : NAN;
 	case METRIC_WAIT_USUAL:
-		return budget->gate_wait > 0 && (is_total ? !is_nearly_one_lock(check)
-							  : part_of(check, lock) >= LEAST_PART)
+		return budget->gate_wait > 0 && (is_total ? !is_nearly_one_lock(check, lock->in)
+							  : part_of(lock) >= LEAST_PART)
 			       ? budget->wait_rel
 			       : NAN;
 	case METRIC_WAIT_SHARE:
@@ -146,11 +141,11 @@ static int ask(struct check *check, struct families *families, enum family_kind 
 
 	if (isnan(question->relative) || isinf(question->relative))
 		return 0;
-	if (question_is_contention(question->metric) && check->comparison->differ[0]) {
-		families->differ = true;
+	if (question_is_contention(question->metric) && question->lock->in->differ[0]) {
+		families->differ[question->lock->in - check->comparisons] = true;
 		return 0;
 	}
-	if (metric_is_per_unit(question->metric) && !check->comparison->has_units) {
+	if (metric_is_per_unit(question->metric) && !question->lock->in->has_units) {
 		families->lacks_units = true;
 		return 0;
 	}
@@ -173,19 +168,32 @@ static int by_cost(const void *a, const void *b)
 
 	if (x->base_cost_ns != y->base_cost_ns)
 		return x->base_cost_ns < y->base_cost_ns ? 1 : -1;
-	return strcmp(x->key, y->key);
+	return strcmp(x->key, y->key) ? strcmp(x->key, y->key) : strcmp(x->subject, y->subject);
 }
 
-static const struct lock_change **sort_locks(const struct comparison *c)
+/* Of all comparisons that are judged. NULL: out of memory. */
+static const struct lock_change **sort_locks(const struct check *check, size_t *nr)
 {
-	const struct lock_change **locks = calloc(c->nr_locks + 1, sizeof(*locks));
+	const struct lock_change **locks;
+	size_t room = check->nr_comparisons, nr_totals;
 
+	for (size_t k = 0; k < check->nr_comparisons; k++)
+		room += check->comparisons[k].nr_locks;
+	locks = calloc(room, sizeof(*locks));
 	if (!locks)
 		return NULL;
-	locks[0] = &c->total;
-	for (size_t i = 0; i < c->nr_locks; i++)
-		locks[i + 1] = &c->locks[i];
-	qsort(locks + 1, c->nr_locks, sizeof(*locks), by_cost);
+	*nr = 0;
+	for (size_t k = 0; k < check->nr_comparisons; k++)
+		if (check_judges(check, &check->comparisons[k]))
+			locks[(*nr)++] = &check->comparisons[k].total;
+	nr_totals = *nr;
+	for (size_t k = 0; k < check->nr_comparisons; k++) {
+		const struct comparison *c = &check->comparisons[k];
+
+		for (size_t i = 0; i < c->nr_locks && check_judges(check, c); i++)
+			locks[(*nr)++] = &c->locks[i];
+	}
+	qsort(locks + nr_totals, *nr - nr_totals, sizeof(*locks), by_cost);
 	return locks;
 }
 
@@ -198,7 +206,7 @@ static enum family_kind family_of(enum metric metric, bool by_name)
 
 static int ask_lock(struct check *check, struct families *families, const struct lock_change *lock)
 {
-	struct limits limits = limits_of(check, lock);
+	struct limits limits = budget_limits(check->budget, lock);
 	int err = 0;
 
 	for (int m = 0; m < NR_METRICS && !err; m++) {
@@ -240,7 +248,7 @@ static int ask_others(struct check *check, struct families *families, enum metri
 		size_t before = family->nr;
 
 		if (question_is_named(check, lock) || !is_eligible(check, lock, metric) ||
-		    !isnan(limits_of(check, lock).relative[metric]))
+		    !isnan(budget_limits(check->budget, lock).relative[metric]))
 			continue;
 		err = ask(check, families, kind, &question);
 		if (family->nr > family->capacity)
@@ -260,19 +268,22 @@ static bool is_asked(const struct families *families, const struct lock_change *
 
 void questions_count(struct check *check, const struct families *families)
 {
-	const struct comparison *c = check->comparison;
+	for (size_t k = 0; k < check->nr_comparisons; k++) {
+		const struct comparison *c = &check->comparisons[k];
 
-	for (size_t i = 0; i < c->nr_locks; i++) {
-		bool judged = is_asked(families, &c->locks[i]);
+		for (size_t i = 0; i < c->nr_locks; i++) {
+			bool judged = is_asked(families, &c->locks[i]);
 
-		check->nr_judged += judged;
-		check->nr_eligible += judged || is_eligible(check, &c->locks[i], METRIC_HOLD_P50);
+			check->nr_judged += judged;
+			check->nr_eligible +=
+				judged || is_eligible(check, &c->locks[i], METRIC_HOLD_P50);
+		}
 	}
 }
 
-static void begin(const struct check *check, struct families *families)
+static int begin(const struct check *check, struct families *families)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 	const struct budget *budget = check->budget;
 	const double alpha[NR_FAMILIES] = {
 		[FAMILY_HOLDS] = budget->alpha,
@@ -280,21 +291,23 @@ static void begin(const struct check *check, struct families *families)
 		[FAMILY_ALL_WAITS] = budget->wait_alpha * (1 - USUAL_PART),
 	};
 
-	*families = (struct families){ 0 };
+	*families = (struct families){ .differ = calloc(check->nr_comparisons, sizeof(bool)) };
 	for (size_t f = 0; f < NR_FAMILIES; f++) {
 		families->family[f].alpha = alpha[f] / budget->nr_looks;
 		families->family[f].capacity =
 			stats_capacity(c->base->nr, c->more->nr, families->family[f].alpha);
 	}
+	return families->differ ? 0 : -ENOMEM;
 }
 
 int questions_find(struct check *check, struct families *families)
 {
-	const struct lock_change **locks = sort_locks(check->comparison);
-	size_t nr = check->comparison->nr_locks + 1;
-	int err = locks ? 0 : -ENOMEM;
+	size_t nr = 0;
+	const struct lock_change **locks = sort_locks(check, &nr);
+	int err = begin(check, families);
 
-	begin(check, families);
+	if (!locks)
+		err = -ENOMEM;
 	if (!err)
 		err = ask_named(check, families, locks, nr);
 	for (size_t m = 0; m < sizeof(by_default) / sizeof(by_default[0]) && !err; m++)
@@ -307,5 +320,6 @@ void questions_free(struct families *families)
 {
 	for (size_t f = 0; f < NR_FAMILIES; f++)
 		free(families->family[f].questions);
+	free(families->differ);
 	*families = (struct families){ 0 };
 }

@@ -25,7 +25,7 @@ struct family {
 
 struct families {
 	struct family family[NR_FAMILIES];
-	bool differ;	  /* something was asked of waiting, which cannot be compared */
+	bool *differ;	  /* of each comparison: waiting was asked for, and cannot be compared */
 	bool lacks_units; /* ... of units of work, which not all runs mark */
 };
 

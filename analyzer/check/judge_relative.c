@@ -50,8 +50,9 @@ static double floor_of(const struct check *check, enum metric metric)
 }
 
 /* The time behind a share, or what is per unit of work, in the whole run. */
-static double grown_ns(const struct comparison *c, const struct question *q)
+static double grown_ns(const struct question *q)
 {
+	const struct comparison *c = q->lock->in;
 	const struct change *change = &q->lock->metric[q->metric];
 
 	switch (q->metric) {
@@ -83,14 +84,14 @@ static bool has_grown(const struct check *check, const struct question *q)
 	const struct change *change = &q->lock->metric[q->metric];
 
 	return (change->base > 0 ? change->more / change->base > limit_of(q) : change->more > 0) &&
-	       grown_ns(check->comparison, q) >= floor_of(check, q->metric);
+	       grown_ns(q) >= floor_of(check, q->metric);
 }
 
 /* A lock that is waited for more while all together wait less: the queue only moved. */
 static bool has_moved(const struct check *check, const struct question *q)
 {
 	const struct change *total =
-		&check->comparison->total
+		&q->lock->in->total
 			 .metric[q->metric == METRIC_WAIT_USUAL ? q->metric : METRIC_WAIT_SHARE];
 
 	return question_is_contention(q->metric) && total->more <= total->base &&
@@ -111,7 +112,7 @@ static double visible_growth(const struct question *q)
 /* That it grew so much is ruled out. 1, 0, or -ENOMEM. */
 static int is_ruled_out(const struct check *check, const struct question *q, enum metric metric)
 {
-	double p = compare_p_grown(check->comparison, q->lock, metric, 1 + visible_growth(q));
+	double p = compare_p_grown(q->lock->in, q->lock, metric, 1 + visible_growth(q));
 
 	return p < 0 ? -ENOMEM : p < check->budget->alpha / check->budget->nr_looks;
 }
@@ -162,7 +163,7 @@ static int answer(struct check *check, const struct family *family, const struct
 	int err = judge_question(check, q, p_adjusted < family->alpha, &verdict);
 	struct result *result =
 		err ? NULL
-		    : check_add(check, tier, verdict, q->lock->label, metrics[q->metric].name);
+		    : check_add(check, tier, verdict, q->lock->subject, metrics[q->metric].name);
 
 	if (!result)
 		return -ENOMEM;
@@ -205,7 +206,7 @@ static int inconclusive(struct check *check, enum tier tier, const char *rule, c
 static int too_few(struct check *check, enum family_kind kind, const struct family *family,
 		   size_t needed)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 	char text[256];
 
 	snprintf(text, sizeof(text),
@@ -219,31 +220,36 @@ static int too_few(struct check *check, enum family_kind kind, const struct fami
 }
 
 /* Whether any lock of the baseline is there still; a wrong program has none. */
-static bool has_common(const struct comparison *c)
+static bool has_common(const struct check *check)
 {
 	bool any_base = false;
 
-	for (size_t i = 0; i < c->nr_locks; i++) {
-		any_base |= c->locks[i].runs_base > 0;
-		if (c->locks[i].runs_base && c->locks[i].runs_more)
-			return true;
+	for (size_t k = 0; k < check->nr_comparisons; k++) {
+		const struct comparison *c = &check->comparisons[k];
+
+		for (size_t i = 0; i < c->nr_locks && check_judges_all(check, c); i++) {
+			any_base |= c->locks[i].runs_base > 0;
+			if (c->locks[i].runs_base && c->locks[i].runs_more)
+				return true;
+		}
 	}
 	return !any_base;
 }
 
-static int contention_differs(struct check *check)
+static int contention_differs(struct check *check, const struct comparison *c)
 {
 	struct result *result = check_add(check, TIER_CONTENTION, JUDGED_INCONCLUSIVE, "comparison",
 					  "not comparable");
 
-	return result ? words_plain(result, "Waiting cannot be compared: %s.",
-				    check->comparison->differ)
+	return result ? words_plain(result, "Waiting%s%s cannot be compared: %s.",
+				    c->phase ? " in phase " : "", c->phase ? c->phase : "",
+				    c->differ)
 		      : -ENOMEM;
 }
 
 static int judge_family(struct check *check, enum family_kind kind, struct family *family)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 	double min_runs = check->budget->min_runs;
 	size_t least = family->nr_named ? family->nr_named : family->nr_all > 0;
 	size_t needed = stats_runs_needed(least, family->alpha);
@@ -266,13 +272,14 @@ int judge_relative(struct check *check)
 	struct families families;
 	int err;
 
-	if (!has_common(check->comparison))
+	if (!has_common(check))
 		return inconclusive(check, TIER_ROBUST, "nothing in common",
 				    "No lock of the baseline is in the new runs: is it the same "
 				    "program?");
 	err = questions_find(check, &families);
-	if (!err && families.differ)
-		err = contention_differs(check);
+	for (size_t i = 0; i < check->nr_comparisons && !err; i++)
+		if (families.differ[i])
+			err = contention_differs(check, &check->comparisons[i]);
 	if (!err && families.lacks_units)
 		err = inconclusive(check, TIER_ROBUST, "no units of work",
 				   "The budget compares values per unit of work, but not all runs "

@@ -72,7 +72,7 @@ static void take_place(struct result *result)
 
 static void put_sureness(const struct check *check, const struct result *result, FILE *out)
 {
-	const struct comparison *c = check->comparison;
+	const struct comparison *c = &check->comparisons[0];
 
 	fprintf(out, "p = %.2g (%.2g by itself, %zu value%s tested) with %zu new runs against %zu",
 		result->p_adjusted, result->p, result->nr_tested, result->nr_tested == 1 ? "" : "s",

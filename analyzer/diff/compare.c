@@ -230,12 +230,25 @@ static void describe(struct lock_change *lock, const struct comparison *c)
 	lock->base_cost_ns = c->base->nr ? cost / (double)c->base->nr : 0;
 }
 
+/* What results call it. */
+static int name_subject(struct lock_change *lock, const struct comparison *c)
+{
+	int length = asprintf(&lock->subject, "%s%s%s", lock->label, c->phase ? " in phase " : "",
+			      c->phase ? c->phase : "");
+
+	if (length < 0)
+		lock->subject = NULL;
+	lock->in = c;
+	return length < 0 ? -ENOMEM : 0;
+}
+
 static int compare_lock(struct lock_change *lock, const struct comparison *c, double *values)
 {
 	size_t room = c->base->nr + c->more->nr;
-	int err = 0;
+	int err;
 
 	describe(lock, c);
+	err = name_subject(lock, c);
 	for (int m = 0; m < NR_METRICS && !err; m++)
 		err = compare_metric(&lock->metric[m], c, lock->key, (enum metric)m, values,
 				     values + room);
@@ -410,13 +423,26 @@ static void find_differences(struct comparison *c, double *values)
 			 base, more);
 }
 
+static size_t runs_having(const struct runs *runs, const char *phase)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < runs->nr; i++)
+		nr += run_has_phase(&runs->runs[i], phase);
+	return nr;
+}
+
 int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more)
 {
 	struct comparison *c = comparison;
 	double *values = calloc(2 * (base->nr + more->nr) + 2, sizeof(*values));
 	int err = values ? 0 : -ENOMEM;
 
-	*c = (struct comparison){ .base = base, .more = more };
+	*c = (struct comparison){ .base = base,
+				  .more = more,
+				  .phase = base->phase,
+				  .base_phases = runs_having(base, base->phase),
+				  .more_phases = runs_having(more, base->phase) };
 	if (!err)
 		find_units(c, values);
 	if (!err)
@@ -432,6 +458,8 @@ int compare_runs(struct comparison *comparison, const struct runs *base, const s
 					 .kind = "locks",
 					 .runs_base = base->nr,
 					 .runs_more = more->nr };
+	if (!err)
+		err = name_subject(&c->total, c);
 	for (int m = 0; m < NR_METRICS && !err; m++)
 		err = compare_metric(&c->total.metric[m], c, NULL, (enum metric)m, values,
 				     values + base->nr + more->nr);
@@ -448,8 +476,11 @@ int compare_runs(struct comparison *comparison, const struct runs *base, const s
 
 void compare_fini(struct comparison *comparison)
 {
-	for (size_t i = 0; i < comparison->nr_locks; i++)
+	for (size_t i = 0; i < comparison->nr_locks; i++) {
 		free(comparison->locks[i].places);
+		free(comparison->locks[i].subject);
+	}
+	free(comparison->total.subject);
 	free(comparison->locks);
 	*comparison = (struct comparison){ 0 };
 }

@@ -6,6 +6,7 @@
  *	measure.c	one run to one value for each class of locks and metric
  *	places.c	... and where these values come from, by names of functions
  *	metrics.c	what is measured: names, units
+ *	scopes.c	whole runs, and phases of theirs
  *	stats.c		run-level statistics
  *	compare.c	both sides matched by the classes' keys
  *	diff_text.c, diff_json.c	`lockprof diff`; `lockprof check` is in ../check
@@ -123,11 +124,14 @@ struct run {
 	double work_units; /* that the program told of; 0: none */
 	bool has_losses;   /* of what counts and times are made */
 	bool is_partial;   /* a trace could not be read in whole */
+	size_t nr_phases;
+	char **phases; /* all that the program told of */
 };
 
 struct runs {
 	struct run *runs;
 	size_t nr, nr_measured; /* the first ones are */
+	const char *phase;	/* all that is measured is of this phase; NULL: of the whole runs */
 };
 
 /*
@@ -136,10 +140,15 @@ struct runs {
  * message.
  */
 int runs_add(struct runs *runs, const char *operand);
+/* The same runs as the others, as far as it lacks them, to be measured too. 0, or -errno with a
+ * message. */
+int runs_follow(struct runs *runs, const struct runs *others);
 void runs_fini(struct runs *runs);
 
 struct suppressions;
 
+/* The phase, or the whole run, is there. */
+bool run_has_phase(const struct run *run, const char *phase);
 /* Measures the runs that are not yet, see model_share() for FILES. 0, or -errno with a message. */
 int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *suppressions);
 /* Parts of it: one run out of a finished model. 0 or -errno. */
@@ -173,7 +182,9 @@ struct place_change {
 };
 
 struct lock_change {
+	const struct comparison *in;
 	const char *key, *label, *kind;
+	char *subject;		     /* "cache_mu", "cache_mu in phase serve" */
 	size_t runs_base, runs_more; /* that have the lock */
 	struct change metric[NR_METRICS];
 	double base_held;    /* timed holds of the baseline's run with fewest */
@@ -184,6 +195,8 @@ struct lock_change {
 
 struct comparison {
 	const struct runs *base, *more;
+	const char *phase;		 /* NULL: whole runs */
+	size_t base_phases, more_phases; /* runs that have it */
 	size_t nr_locks;
 	struct lock_change *locks; /* largest change of wait time first */
 	struct lock_change total;
@@ -195,7 +208,7 @@ struct comparison {
 	char differ[256];
 };
 
-/* 0 or -ENOMEM. The runs must outlive it. */
+/* 0 or -ENOMEM. The runs must outlive it, and it must stay where it is. */
 int compare_runs(struct comparison *comparison, const struct runs *base, const struct runs *more);
 void compare_fini(struct comparison *comparison);
 /*
@@ -212,10 +225,34 @@ double compare_p_grown(const struct comparison *comparison, const struct lock_ch
 bool compare_is_exact(const struct comparison *comparison, const struct lock_change *lock);
 const struct run_lock *run_find_lock(const struct run *run, const char *key);
 
+/* ---- scopes.c ---- */
+
+struct scope {
+	struct runs base, more;
+};
+
+/* The first one is of whole runs, the others of a phase each. Initialise to zero. */
+struct scopes {
+	size_t nr;
+	struct scope *scopes;
+	struct comparison *comparisons; /* NULL: not yet */
+};
+
+/* A phase, or the whole runs (NULL), if it is not there yet. The name must outlive the scopes. 0 or
+ * -ENOMEM. */
+int scopes_add(struct scopes *scopes, const char *phase);
+/* Measures the runs of the first scope, in all scopes. 0, or -errno with a message. */
+int scopes_measure(struct scopes *scopes, struct symbols *files, struct suppressions *suppressions);
+/* 0 or -ENOMEM */
+int scopes_compare(struct scopes *scopes);
+/* Before there are more runs. */
+void scopes_forget(struct scopes *scopes);
+void scopes_fini(struct scopes *scopes);
+
 int diff_text(const struct comparison *comparison, size_t top, FILE *out);
 int diff_json(const struct comparison *comparison, FILE *out);
 /* Parts that the check's JSON has as well. */
 void diff_json_side(struct json *json, const char *key, const struct runs *runs);
-void diff_json_lock(struct json *json, const char *key, const struct lock_change *lock);
+void diff_json_locks(struct json *json, const struct comparison *comparison);
 
 #endif

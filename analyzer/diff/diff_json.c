@@ -64,7 +64,7 @@ static void put_places(struct json *json, const struct lock_change *lock)
 	json_array_end(json);
 }
 
-void diff_json_lock(struct json *json, const char *key, const struct lock_change *lock)
+static void put_lock(struct json *json, const char *key, const struct lock_change *lock)
 {
 	json_object_begin(json, key);
 	json_string(json, "key", lock->key);
@@ -84,6 +84,15 @@ void diff_json_lock(struct json *json, const char *key, const struct lock_change
 	json_object_end(json);
 }
 
+void diff_json_locks(struct json *json, const struct comparison *comparison)
+{
+	json_array_begin(json, "locks");
+	for (size_t i = 0; i < comparison->nr_locks; i++)
+		put_lock(json, NULL, &comparison->locks[i]);
+	json_array_end(json);
+	put_lock(json, "total", &comparison->total);
+}
+
 int diff_json(const struct comparison *comparison, FILE *out)
 {
 	struct json json;
@@ -91,15 +100,12 @@ int diff_json(const struct comparison *comparison, FILE *out)
 	json_init(&json, out, true);
 	json_object_begin(&json, NULL);
 	json_string(&json, "schema", "lockprof-diff/1");
+	json_string(&json, "phase", comparison->phase);
 	diff_json_side(&json, "base", comparison->base);
 	diff_json_side(&json, "new", comparison->more);
 	json_string(&json, "contention_not_comparable",
 		    comparison->differ[0] ? comparison->differ : NULL);
-	json_array_begin(&json, "locks");
-	for (size_t i = 0; i < comparison->nr_locks; i++)
-		diff_json_lock(&json, NULL, &comparison->locks[i]);
-	json_array_end(&json);
-	diff_json_lock(&json, "total", &comparison->total);
+	diff_json_locks(&json, comparison);
 	json_object_end(&json);
 	return json_finish(&json);
 }

@@ -17,8 +17,6 @@
 #define MOST_PLACES  3
 #define SMALL_CHANGE 0.02
 
-static const enum metric shown[] = { METRIC_WAIT_TOTAL, METRIC_HOLD_P50, METRIC_ACQUISITIONS };
-
 static double two_sided(const struct change *change)
 {
 	double p = 2 * fmin(change->p_up, change->p_down);
@@ -43,6 +41,9 @@ static void put_change(struct table *table, const struct change *change, enum me
 
 static void put_row(struct table *table, const struct lock_change *lock)
 {
+	const enum metric shown[] = { METRIC_WAIT_TOTAL, METRIC_HOLD_P50,
+				      lock->in->has_units ? METRIC_ACQUISITIONS_PER_UNIT
+							  : METRIC_ACQUISITIONS };
 	const char *state = !lock->runs_base ? "new: " : !lock->runs_more ? "gone: " : "";
 
 	table_cell(table, OUTPUT_BOLD, "%s%s", state, lock->label);
@@ -52,12 +53,14 @@ static void put_row(struct table *table, const struct lock_change *lock)
 
 static int put_table(const struct comparison *c, size_t top, FILE *out)
 {
-	static const struct table_column columns[] = {
+	const char *taken = c->has_units ? "per unit" : "taken";
+	const char *more_taken = c->has_units ? "> per unit" : "> taken";
+	const struct table_column columns[] = {
 		{ "lock", TABLE_LEFT, true },	    { "wait", TABLE_RIGHT, false },
 		{ "> wait", TABLE_RIGHT, false },   { "change", TABLE_RIGHT, false },
 		{ "hold p50", TABLE_RIGHT, false }, { "> p50", TABLE_RIGHT, false },
-		{ "change", TABLE_RIGHT, false },   { "taken", TABLE_RIGHT, false },
-		{ "> taken", TABLE_RIGHT, false },  { "change", TABLE_RIGHT, false },
+		{ "change", TABLE_RIGHT, false },   { taken, TABLE_RIGHT, false },
+		{ more_taken, TABLE_RIGHT, false }, { "change", TABLE_RIGHT, false },
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	int err;
@@ -76,7 +79,7 @@ static int put_table(const struct comparison *c, size_t top, FILE *out)
 	return err;
 }
 
-static void put_place(const struct place_change *change, FILE *out)
+static void put_place(const struct place_change *change, bool has_units, FILE *out)
 {
 	char text[1024], base[OUTPUT_NUMBER], more[OUTPUT_NUMBER], wait[OUTPUT_NUMBER];
 
@@ -87,6 +90,8 @@ static void put_place(const struct place_change *change, FILE *out)
 	if (fabs(change->blamed_ns) >= 1)
 		fprintf(out, ", made others wait %s%s", change->blamed_ns < 0 ? "-" : "+",
 			output_time(wait, (uint64_t)fabs(change->blamed_ns)));
+	if (has_units && (change->acquired >= 0.001 || change->acquired <= -0.001))
+		fprintf(out, ", taken %+.3f per unit of work", change->acquired);
 	fputc('\n', out);
 }
 
@@ -106,35 +111,41 @@ static void put_places(const struct comparison *c, size_t top, FILE *out)
 
 		if (!lock->nr_places || !lock->runs_base || !lock->runs_more ||
 		    (!changed(&lock->metric[METRIC_WAIT_TOTAL]) &&
-		     !changed(&lock->metric[METRIC_HOLD_P50])))
+		     !changed(&lock->metric[METRIC_HOLD_P50]) &&
+		     !changed(&lock->metric[METRIC_ACQUISITIONS_PER_UNIT])))
 			continue;
 		output_escape(label, sizeof(label), lock->label);
 		fprintf(out, "%s%s\n", any ? "" : "\nWhere, in the median run:\n", label);
 		any = true;
 		for (size_t k = 0; k < lock->nr_places && k < MOST_PLACES; k++)
-			put_place(&lock->places[k], out);
+			put_place(&lock->places[k], c->has_units, out);
 	}
 }
 
-static void put_side(const char *what, const struct runs *runs, FILE *out)
+static void put_side(const char *what, const struct runs *runs, double units, FILE *out)
 {
-	char name[512], duration[OUTPUT_NUMBER];
+	char name[512], phase[512] = "", duration[OUTPUT_NUMBER];
 	double sum = 0;
 
 	for (size_t i = 0; i < runs->nr; i++)
 		sum += runs->runs[i].duration_ns;
 	output_escape(name, sizeof(name), runs->runs[0].program);
-	fprintf(out, "%s: %zu run%s of %s, %s on average\n", what, runs->nr,
-		report_plural(runs->nr), name,
+	if (runs->phase)
+		output_escape(phase, sizeof(phase), runs->phase);
+	fprintf(out, "%s: %zu run%s of %s%s%s, %s on average", what, runs->nr,
+		report_plural(runs->nr), name, runs->phase ? ", phase " : "", phase,
 		output_time(duration, (uint64_t)(sum / (double)runs->nr)));
+	if (units > 0)
+		fprintf(out, ", %.0f unit%s of work", units, report_plural((uint64_t)units));
+	fputc('\n', out);
 }
 
 int diff_text(const struct comparison *c, size_t top, FILE *out)
 {
 	int err;
 
-	put_side("base", c->base, out);
-	put_side("new ", c->more, out);
+	put_side("base", c->base, c->base_units, out);
+	put_side("new ", c->more, c->more_units, out);
 	fputc('\n', out);
 	err = put_table(c, top, out);
 	put_places(c, top, out);

@@ -158,6 +158,21 @@ static int measure_total(struct run *run, const struct model *model)
 	return !err && (!run->total.key || !run->total.label) ? -ENOMEM : err;
 }
 
+/* The first row is of what is in no phase. */
+static int measure_phases(struct run *run, const struct model *model)
+{
+	run->phases = calloc(model->nr_phases + 1, sizeof(*run->phases));
+	if (!run->phases)
+		return -ENOMEM;
+	for (size_t i = 1; i < model->nr_phases; i++) {
+		run->phases[run->nr_phases] = strdup(model->phases[i].name);
+		if (!run->phases[run->nr_phases])
+			return -ENOMEM;
+		run->nr_phases++;
+	}
+	return 0;
+}
+
 static int measure_facts(struct run *run, const struct model *model)
 {
 	static const enum trace_loss counted[] = { TRACE_LOSS_DEPTH, TRACE_LOSS_NODES,
@@ -174,7 +189,7 @@ static int measure_facts(struct run *run, const struct model *model)
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		run->has_losses |= model->losses[counted[i]] > 0;
 	run->is_partial = report_has_damages(model);
-	return run->program && run->host ? 0 : -ENOMEM;
+	return run->program && run->host ? measure_phases(run, model) : -ENOMEM;
 }
 
 /* Keys and the run's locks are in the same order. */

@@ -126,15 +126,47 @@ int runs_add(struct runs *runs, const char *operand)
 	return -ENOMEM;
 }
 
+static int copy_run(struct runs *runs, const struct run *other)
+{
+	struct run *run = add_run(runs, other->name);
+	int err = run ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < other->nr_paths && !err; i++)
+		err = add_path(run, "", other->paths[i]);
+	return err;
+}
+
+int runs_follow(struct runs *runs, const struct runs *others)
+{
+	int err = 0;
+
+	while (runs->nr < others->nr && !err)
+		err = copy_run(runs, &others->runs[runs->nr]);
+	if (err)
+		output_error("%s", strerror(-err));
+	return err;
+}
+
 /* ---- measuring ---- */
 
-static int measure_run(struct run *run, struct symbols *files, struct suppressions *suppressions)
+bool run_has_phase(const struct run *run, const char *phase)
+{
+	for (size_t i = 0; phase && i < run->nr_phases; i++)
+		if (strcmp(run->phases[i], phase) == 0)
+			return true;
+	return !phase;
+}
+
+/* Deadlocks are looked for in whole runs only. */
+static int measure_run(struct run *run, const char *phase, struct symbols *files,
+		       struct suppressions *suppressions)
 {
 	struct model *model = model_new();
 	int err;
 
-	if (!model) {
+	if (!model || (phase && model_only_phase(model, phase))) {
 		output_error("%s", strerror(ENOMEM));
+		model_free(model);
 		return -ENOMEM;
 	}
 	model_share(model, files);
@@ -143,7 +175,7 @@ static int measure_run(struct run *run, struct symbols *files, struct suppressio
 		err = model_finish(model);
 		if (!err)
 			err = measure_locks(run, model);
-		if (!err)
+		if (!err && !phase)
 			err = measure_order(run, model, suppressions);
 		if (err)
 			output_error("%s: %s", run->name, strerror(-err));
@@ -157,7 +189,7 @@ int runs_measure(struct runs *runs, struct symbols *files, struct suppressions *
 	int err = 0;
 
 	for (; runs->nr_measured < runs->nr && !err; runs->nr_measured += !err)
-		err = measure_run(&runs->runs[runs->nr_measured], files, suppressions);
+		err = measure_run(&runs->runs[runs->nr_measured], runs->phase, files, suppressions);
 	return err;
 }
 
@@ -185,7 +217,10 @@ static void run_fini(struct run *run)
 		free(run->edges[i].from_label);
 		free(run->edges[i].to_label);
 	}
+	for (size_t i = 0; i < run->nr_phases; i++)
+		free(run->phases[i]);
 	run_lock_fini(&run->total);
+	free(run->phases);
 	free(run->locks);
 	free(run->paths);
 	free(run->findings);

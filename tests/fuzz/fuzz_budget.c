@@ -23,7 +23,8 @@ static void check_limits(const struct limits *limits)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct lock_change lock = { .key = "app/mutex/cache[].mu", .label = "cache[].mu" };
+	struct comparison serve = { .phase = "serve", .total.in = &serve };
+	struct lock_change lock = { .key = "app/mutex/cache[].mu", .label = "cache[].mu" };
 	FILE *in = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
 	struct limits limits;
 	struct budget budget;
@@ -43,7 +44,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			need(budget.locks[i].pattern && *budget.locks[i].pattern);
 			check_limits(&budget.locks[i]);
 		}
+		for (size_t i = 0; i < budget.nr_phases; i++) {
+			need(budget.phases[i].phase && *budget.phases[i].phase);
+			check_limits(&budget.phases[i]);
+		}
+		for (size_t i = 0; i < budget.only.nr; i++)
+			need(*budget.only.items[i]);
 		limits = budget_limits(&budget, &lock);
+		check_limits(&limits);
+		lock.in = &serve;
+		limits = budget_limits(&budget, &lock);
+		check_limits(&limits);
+		limits = budget_limits(&budget, &serve.total);
 		check_limits(&limits);
 	}
 	budget_fini(&budget);

@@ -69,12 +69,15 @@ class Pprof:
         need(strings[0] == "", "the string table does not begin with \"\"")
         functions = {first(f[1]): strings[first(f[2])] for f in map(message, profile[5])}
         mappings = {first(message(m)[1]) for m in profile[3]}
-        self.lines = {}
+        files = {first(f[1]): strings[first(f[4])] for f in map(message, profile[5])}
+        self.lines = set()  # (function, file, line), where that is known
         locations = {}
         for location in map(message, profile[4]):
             line = message(location[4][0])
             need(first(location[3], 1) and location[2][0] in mappings, "a mapping that is not there")
             locations[location[1][0]] = functions[line[1][0]]
+            if first(line[2]):
+                self.lines.add((functions[line[1][0]], files[line[1][0]], line[2][0]))
         need(0 not in locations and len(locations) == len(profile[4]), "ids are not unique")
         self.types = [strings[first(message(t)[1])] + "/" + strings[first(message(t)[2])]
                       for t in profile[1]]

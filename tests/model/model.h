@@ -94,5 +94,8 @@ uint64_t whole_acquisitions(void);
 void phases_thread(int self);
 void phases_names_thread(int self);
 void phases_look(bool end);
+void phases_record_thread(int self);
+void phases_record_begin(void);
+void phases_record_look(bool end);
 
 #endif

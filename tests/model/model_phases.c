@@ -4,7 +4,8 @@
  *
  * Two threads change the phase, or one switches recording off, while a third one begins. However
  * they meet: in the end all slots lie in the phase that the header says, and each change that the
- * header counts has its record.
+ * header counts has its record. A thread that records meanwhile, and knows that a change is over,
+ * records in the new phase, or nothing; all that it recorded is there.
  */
 #include "../../preload/attempt.h"
 #include "../../preload/phase.h"
@@ -71,4 +72,86 @@ void phases_look(bool end)
 	}
 	model_assert(count_changes(&numbers) == changes && numbers == (2ull << changes) - 2,
 		     "each change has its record");
+}
+
+/* ---- a thread that records ---- */
+
+enum { SITE = 0x401000 };
+#define MUTEX_LOCK KIND_MODE(TRACE_KIND_MUTEX, TRACE_HOW_LOCK)
+
+static uint64_t some_lock, recorded;
+
+static const struct trace_node *node_find(uint32_t id)
+{
+	for (uint32_t b = 1; b < kernel_nr_blocks(); b++) {
+		unsigned char *block = model_file + (size_t)b * TRACE_BLOCK_SIZE;
+
+		if (((struct trace_block *)(void *)block)->type != TRACE_BLOCK_RECORDS)
+			continue;
+		for (uint32_t at = sizeof(struct trace_block); at < 8192; at += 8) {
+			const struct trace_node *node = (void *)(block + at);
+
+			if (node->record.size_type == (sizeof(*node) << 8 | TRACE_REC_NODE) &&
+			    node->record.id == id)
+				return node;
+		}
+	}
+	return NULL;
+}
+
+static bool is_in_phase(uint32_t id)
+{
+	const struct trace_node *node = node_find(id);
+
+	node = node && node->parent ? node_find(node->parent) : NULL;
+	return node && node->mode == TRACE_HOW_PHASE;
+}
+
+static void record_pair(uint32_t changes)
+{
+	struct attempt a;
+	struct release r;
+
+	if (!attempt_begin(&a, &some_lock, SITE, MUTEX_LOCK))
+		model_fail("violated: a thread records");
+	if (changes == 1)
+		model_assert(a.node == TRACE_NODE_OFF || is_in_phase(a.node),
+			     "after a change all is in the new phase");
+	if (changes == 2)
+		model_assert(a.node == TRACE_NODE_OFF, "after a stop nothing is recorded");
+	recorded += a.node != TRACE_NODE_OFF;
+	attempt_acquired(&a, 0);
+	release_begin(&r, &some_lock, TRACE_KIND_MUTEX, SITE, false);
+	release_end(&r);
+}
+
+void phases_record_thread(int self)
+{
+	struct thread *t;
+
+	if (self == 0) {
+		phase_begin("load");
+		open_flag_set(1);
+		phase_switch(false);
+		open_flag_set(2);
+		return;
+	}
+	thread_begin(&unknown);
+	for (int i = 0; i < 2; i++)
+		record_pair(open_flag_get());
+	t = thread_enter();
+	phase_work(t, SITE, 1);
+	thread_leave(t);
+}
+
+void phases_record_begin(void)
+{
+	recorded = 0;
+}
+
+void phases_record_look(bool end)
+{
+	phases_look(end);
+	if (end)
+		model_assert(whole_acquisitions() == recorded, "what was recorded is there");
 }

@@ -43,8 +43,10 @@ static void check_node(const struct trace_node *node)
 		model_assert(!node->lock && !node->site && !node->parent, "a root is one");
 		return;
 	}
-	model_assert(node->lock && node->site && node->mode, "a node is complete");
-	model_assert(exists(TRACE_REC_LOCK, node->lock), "a node's lock is there");
+	model_assert(node->site && node->mode, "a node is complete");
+	model_assert(node->mode == TRACE_HOW_WORK ? !node->lock :
+						    node->lock && exists(TRACE_REC_LOCK, node->lock),
+		     "a node's lock is there");
 	model_assert(!node->parent || exists(TRACE_REC_NODE, node->parent),
 		     "a node's parent is there");
 }
@@ -124,7 +126,7 @@ static void check_events(const unsigned char *p, const unsigned char *end, uint6
 	while (p < end) {
 		p = event_get(p, end, &e);
 		model_assert(p, "events are whole");
-		if (e.type < TRACE_EV_CREATE)
+		if (e.type < TRACE_EV_CREATE || e.type == TRACE_EV_WORK)
 			model_assert(exists(TRACE_REC_NODE, e.arg), "an event's node is there");
 		if (!is_final)
 			acquisitions += e.type <= TRACE_EV_ACQUISITION;
@@ -158,7 +160,8 @@ static void check_slot(const struct trace_slot *slot)
 		model_assert(!is_final || is_flushed[slot->block.slot][i], "no flush is missing");
 	for (; h->lock; h++)
 		model_assert(h->node && h->path && h->site && h->since &&
-				     exists(TRACE_REC_NODE, h->node),
+				     (h->mode & TRACE_HELD_OFF ? h->node == TRACE_NODE_OFF :
+								 exists(TRACE_REC_NODE, h->node)),
 			     "a hold is whole");
 	if (is_final && !is_flushed[slot->block.slot][slot->sequence] && slot->head)
 		check_events(ring + slot->tail, ring + slot->head, slot->base_ticks);

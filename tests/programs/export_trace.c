@@ -99,6 +99,7 @@ static void main_and_late(struct tracegen *g)
 
 	tracegen_acquire(g, LATE, TABLE_READ, 7500, 1000, 0);
 	tracegen_acquire(g, LATE, TABLE_READ, 9505, 10, 0);
+	tracegen_acquire(g, LATE, TABLE_READ, 9530, 5, 0);
 	tracegen_acquire(g, LATE, ROW_0_LOCK, 10000, 2000, 0);
 	tracegen_acquire(g, LATE, ROW_1_LOCK, 11000, 2000, 0);
 	tracegen_event(g, LATE, TRACE_EV_EXIT, LATE, 18500, (const uint64_t[]){ 0 });

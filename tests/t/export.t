@@ -86,6 +86,8 @@ class Exports:
                 os.replace(tests.path("out"), tests.path("out.sqlite"))
         self.db = exported.database(tests.path("out.sqlite"))
         self.locks = self.report["locks"]
+        coverage = self.report["run"]["coverage"]
+        self.complete = coverage["complete"] and not coverage["damages"]
         self.waits = self.one("SELECT ifnull(sum(waits), 0) FROM wait")
 
     def __getitem__(self, key):
@@ -131,6 +133,10 @@ def check_stacks(tests, exports, whom):
             pprof[frames[::-1]] += values[1]
     tests.same(f"folded by {whom}: total", total, sum(lines.values()))
     tests.same(f"speedscope by {whom}: total", total, sum(profiles[0][1].values()))
+    frames = json.loads(exports["speedscope", whom])["shared"]["frames"]
+    tests.same(f"speedscope and pprof by {whom}: the same lines",
+               exported.Pprof(exports["pprof", whom]).lines,
+               {(told(f["name"]), told(f["file"]), f["line"]) for f in frames if "line" in f})
     classes = Counter()
     for name, stacks in profiles[1:]:
         classes[name] += sum(stacks.values())
@@ -146,8 +152,7 @@ def check_jsonl(tests, exports):
     run, wanted = rows["run"][0], exports.report["run"]
     keys = ("duration_ns", "thread_ns", "threads", "acquisitions", "contended", "wait_ns", "hold_ns")
     tests.same("jsonl: the run", {k: wanted[k] for k in keys}, {k: run[k] for k in keys})
-    tests.same("jsonl: complete", wanted["coverage"]["complete"] and
-               not wanted["coverage"]["damages"], run["complete"])
+    tests.same("jsonl: complete", exports.complete, run["complete"])
     keys = ("name", "class", "kind", "process", "id", "acquisitions", "contended", "wait_ns",
             "wait_max_ns", "wait_p99_ns", "hold_ns", "hold_p50_ns", "try_failures", "timeouts")
     used = [[lock[k] for k in keys] for lock in exports.locks
@@ -199,6 +204,11 @@ def check_sqlite(tests, exports):
                      ("hold_ns", "SELECT sum(hold_ns) FROM lock WHERE contends"),
                      ("threads", "SELECT count(*) FROM thread")):
         tests.same(f"sqlite: {sql}", run[key], exports.one(sql) or 0)
+    lines = {(told(function), told(file), line) for function, file, line in exports.db.execute(
+        "SELECT function, file, line FROM frame WHERE line > 0")}
+    tests.same("sqlite: the lines of pprof", set(), exported.Pprof(exports["pprof"]).lines - lines)
+    tests.same("sqlite: complete", exports.complete, bool(exports.one(
+        "SELECT value FROM meta WHERE key = 'complete'")))
     tests.same("sqlite: every reference is there", 0, exports.one(
         "SELECT (SELECT count(*) FROM interval WHERE thread NOT IN (SELECT id FROM thread))"
         " + (SELECT count(lock) FROM interval WHERE lock NOT IN (SELECT id FROM lock))"
@@ -363,15 +373,19 @@ def worked_tables(tests, exports):
     tests.same("sqlite: classes", [
         ("cache_mu", "mutex", 1, 4, 2, 8150, 3100, 5950, 4000),
         ("row[]", "mutex", 2, 5, 3, 1850, 650, 4250, 2000),
-        ("table", "rwlock", 1, 5, 2, 1430, 1010, 3580, 2000)],
+        ("table", "rwlock", 1, 6, 2, 1430, 1010, 3585, 2000)],
         exports.db.execute("SELECT * FROM classes ORDER BY name").fetchall())
     tests.same("sqlite: what nobody is to blame for", [250, 30, 100, 250], [ns for ns, in exports.db.execute(
         "SELECT unattributed_ns FROM lock WHERE contends ORDER BY id")])
-    tests.same("sqlite: reading", [7000, 7500, 9100, 9505, 9520], [at for at, in exports.db.execute(
+    tests.same("sqlite: a stack, innermost first", ["generated+0x1100", "generated+0x9000"], [
+        function for function, in exports.db.execute(
+            "SELECT function FROM stack JOIN frame ON frame.id = stack.frame WHERE stack.stack ="
+            " (SELECT max(blame.stack) FROM blame WHERE wait_ns = 7000) ORDER BY depth")])
+    tests.same("sqlite: reading", [7000, 7500, 9100, 9505, 9520, 9530], [at for at, in exports.db.execute(
         "SELECT begin_ns FROM interval WHERE shared ORDER BY begin_ns")])
     tests.same("sqlite: threads", [(2, 2, 4060, 540, 0, 900), (3, 1, 650, 5050, 0, 0),
                                    (3, 3, 4800, 1100, 0, 0), (3, 2, 2220, 2080, 1000, 0),
-                                   (4, 0, 0, 5010, 0, 0)], exports.db.execute(
+                                   (5, 0, 0, 5015, 0, 0)], exports.db.execute(
         "SELECT acquired, contended, wait_ns, hold_ns, cond_wait_ns, join_wait_ns FROM thread"
         " ORDER BY id").fetchall())
     metrics = exported.openmetrics(exports["openmetrics"])
@@ -394,6 +408,8 @@ def worked_tables(tests, exports):
         "acquisitions", "contended", "contention_ratio", "wait_ns", "wait_max_ns", "wait_avg_ns",
         "hold_max_ns", "try_failures", "timeouts", "owner_changes", "max_waiters",
         "unattributed_ns")])
+    tests.same("csv: taken by late, reader, main, late twice, reader", "4",
+               table["table"]["owner_changes"])
 
 
 def worked(tests):
@@ -418,6 +434,19 @@ def worked(tests):
         exported.folded(folded["folded", "waiter"]))
 
 
+def namesakes(tests):
+    """Programs of one name in two folders: their locks are different classes of the same name."""
+    tests.run("events", tests.path("worked.trace"), tool=os.path.join(BUILD, "tests", "export_trace"))
+    tests.write("other.trace", tests.read("worked.trace").replace(b"/usr/bin/gen", b"/usr/lib/gen"))
+    exports = check_all(tests, "two programs of one name", ["worked.trace", "other.trace"])
+    tests.same("sqlite: classes of one name", 2, exports.one(
+        "SELECT count(*) FROM classes WHERE name = 'row[]'"))
+    tests.same("openmetrics: series of one name", 10, exported.openmetrics(exports["openmetrics"])[
+        "lockprof_acquisitions_total"]['exe="generated",lock="row[]",kind="mutex"'])
+    tests.same("folded: lines of one name", 2 * 1250, exported.folded(exports["folded"])[
+        "row[]", "generated+0x1700"])
+
+
 def goldens(tests):
     for name in ("folded", "calls", "tally", "loader"):
         check_all(tests, f"golden: {name}", tests.write(f"{name}.trace", golden(name)))
@@ -433,10 +462,15 @@ def recorded(tests):
     shared = tests.record("shared", [os.path.join(BUILD, "samples", "shared_mutex")])
     tests.same("two processes", 2, len(shared))
     check_all(tests, "two processes", shared)
-    for program in ("cxx_locks", "rust_locks", "rwlock_kinds", "exact_all"):
+
+
+def programs(tests):
+    """exact_all calls one function from several lines, which text does not tell apart."""
+    for program in ("exact_all", "cxx_locks", "rust_locks", "rwlock_kinds"):
         path = os.path.join(BUILD, "tests", program)
         if os.path.exists(path):
-            check_all(tests, program, tests.record(program, [path]))
+            exports = check_all(tests, program, tests.record(program, [path]))
+            tests.check("there are lines", exported.Pprof(exports["pprof"]).lines or not exports.waits)
     tests.run("tiny", "tiny.trace", tool=os.path.join(BUILD, "tests", "golden_trace"))
     check_all(tests, "next to nothing", ["tiny.trace"])
 
@@ -623,7 +657,7 @@ def sanitized(tests):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        parts = [known, worked, goldens, recorded, hostile, damaged, lossy, devices, files, queries, usage]
+        parts = [known, worked, namesakes, goldens, recorded, programs, hostile, damaged, lossy, devices, files, queries, usage]
         if os.path.exists(ASAN):
             parts.append(sanitized)
         names = sys.argv[1:]

@@ -58,6 +58,13 @@ def processes():
     same("a constructor before ours", program("plugin"), preload=[plugin])
 
 
+def told():
+    """What lockprof.h offers does nothing to the program, wherever it is called."""
+    same("told errno", program("told_odd", "errno"), traces=3)
+    for mode in ("handlers", "forks", "cancelled", "late", "rights", "sandbox"):
+        same(f"told {mode}", program("told_odd", mode))
+
+
 def all_checks():
     for name in ("values", "values_wait", "values_threads", "values_cancel", "values_queue"):
         same(name, program(name))
@@ -70,6 +77,7 @@ def all_checks():
         same(f"signal {mode}", program("odd_signals", mode))
     crowds()
     processes()
+    told()
 
 
 run_checks(all_checks)

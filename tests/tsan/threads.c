@@ -6,7 +6,7 @@
  * sanitizer needs those for itself. So this program says by itself what it does, as mutex.c would:
  * threads come and go in generations, take locks in nested and new contexts, make and destroy
  * locks, flush their small rings, go over the size limit together, unload modules and ask for
- * each other's numbers. tests/model sees all schedules of few steps, this here many steps.
+ * each other's numbers; all of them change the phase. tests/model sees all schedules of few steps, this here many steps.
  *
  * usage: threads [generations]
  * keys:  pairs ended
@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "../../preload/attempt.h"
+#include "../../preload/phase.h"
 #include "../../preload/process.h"
 #include "../../preload/sys.h"
+#include "../../preload/told.h"
 #include "../model/open.h"
 
 enum { THREADS = 6, LOCKS = 32, PAIRS = 150, SITES = 5 };
@@ -93,6 +95,25 @@ static void short_life(unsigned int n)
 	note_dies(address, TRACE_KIND_RWLOCK);
 }
 
+/* Tells what a program can tell through lockprof.h: a phase, units of work, a name, a wait. */
+static void tell(unsigned int n)
+{
+	static const char *const names[] = { "load", "serve", "", "stop" };
+	struct thread *t = thread_enter();
+	struct trace_lock *lock;
+	struct attempt a;
+
+	phase_begin(names[n % 4]);
+	phase_work(t, site(n), 1);
+	lock = lock_to_name(&mu[n % LOCKS], TRACE_KIND_MUTEX);
+	if (lock)
+		lock_name(lock, names[n % 2]);
+	thread_leave(t);
+	told_wait(&names[n % 3], site(n), KIND_MODE(TRACE_KIND_CUSTOM, TRACE_HOW_LOCK));
+	if (n % 2 && told_take(t, &names[n % 3], &a))
+		attempt_failed(&a, ETIMEDOUT);
+}
+
 static void *run(void *arg)
 {
 	unsigned int seed = (unsigned int)(uintptr_t)arg;
@@ -110,6 +131,8 @@ static void *run(void *arg)
 		if (i % 3 == 0)
 			unlock(&mu[inner], site(i));
 		short_life(n);
+		if (i % 10 == 0)
+			tell(n);
 		if (i % 50 == 0)
 			stack_modules_changed();
 	}

@@ -33,7 +33,7 @@ static inline enum verdict judge(struct fixture *f)
 	check_fini(&f->check);
 	compare_fini(&f->comparison);
 	assert_int_equal(compare_runs(&f->comparison, &f->base, &f->more), 0);
-	assert_int_equal(check_judge(&f->check, &f->comparison, &f->budget, f->base.nr > 0), 0);
+	assert_int_equal(check_judge(&f->check, &f->comparison, 1, &f->budget, f->base.nr > 0), 0);
 	return f->check.verdict;
 }
 

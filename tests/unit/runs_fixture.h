@@ -71,6 +71,16 @@ static inline struct run_lock *fixture_lock(struct run *run, const char *name, d
 	return lock;
 }
 
+/* The program told of the phase. */
+static inline void fixture_phase(struct run *run, const char *phase)
+{
+	run->phases = realloc(run->phases, (run->nr_phases + 1) * sizeof(*run->phases));
+	assert_non_null(run->phases);
+	run->phases[run->nr_phases] = strdup(phase);
+	assert_non_null(run->phases[run->nr_phases]);
+	run->nr_phases++;
+}
+
 /* The run tells of so much work. After all of its locks. */
 static inline void fixture_units(struct run *run, double units)
 {

@@ -57,6 +57,73 @@ static void test_all_keys(void **state)
 	budget_fini(&b);
 }
 
+static void test_phases(void **state)
+{
+	struct scopes scopes = { 0 };
+	struct budget b;
+
+	(void)state;
+	assert_int_equal(parse(&b,
+			       "[phase \"start up\"]\nwait_total = 5ms\n"
+			       "acquisitions_per_unit = 1.5\n"
+			       "[lock \"a.mu\" in \"serve\"]\nserial_demand_per_unit = 2us\n"
+			       "wait_per_unit_rel = +50%\n"
+			       "[lock \"b\"   in\t\"serve\"]\n"
+			       "[lock \"a \"in\" quotes\"]\n"
+			       "[check]\non_missing_phase=warn\ngate_units=no\nunits_rel=+5%\n"),
+			 0);
+	assert_int_equal(b.nr_phases, 1);
+	assert_string_equal(b.phases[0].phase, "start up");
+	assert_null(b.phases[0].pattern);
+	assert_true(b.phases[0].absolute[METRIC_WAIT_TOTAL] == 5e6);
+	assert_true(b.phases[0].absolute[METRIC_ACQUISITIONS_PER_UNIT] == 1.5);
+	assert_int_equal(b.phases[0].absolute_line[METRIC_ACQUISITIONS_PER_UNIT], 3);
+	assert_int_equal(b.nr_locks, 3);
+	assert_string_equal(b.locks[0].pattern, "a.mu");
+	assert_string_equal(b.locks[0].phase, "serve");
+	assert_true(b.locks[0].absolute[METRIC_DEMAND_PER_UNIT] == 2000);
+	assert_true(b.locks[0].relative[METRIC_WAIT_PER_UNIT] == 0.5);
+	assert_string_equal(b.locks[1].pattern, "b");
+	assert_string_equal(b.locks[1].phase, "serve");
+	assert_string_equal(b.locks[2].pattern, "a \"in\" quotes");
+	assert_null(b.locks[2].phase);
+	assert_int_equal(b.on_missing_phase, POLICY_WARN);
+	assert_true(b.gate_units == 0 && fabs(b.units_rel - 0.05) < 1e-12);
+	assert_int_equal(budget_scopes(&b, &scopes), 0);
+	assert_int_equal(scopes.nr, 3);
+	assert_null(scopes.scopes[0].base.phase);
+	assert_string_equal(scopes.scopes[1].base.phase, "start up");
+	assert_string_equal(scopes.scopes[2].more.phase, "serve");
+	scopes_fini(&scopes);
+	budget_fini(&b);
+}
+
+/* Only these, whatever the sections name; and the command line, whatever the file says. */
+static void test_only_phases(void **state)
+{
+	const char *items[] = { "a, b" };
+	const struct option_list option = { .items = items, .nr = 1 };
+	struct scopes scopes = { 0 };
+	struct budget b;
+
+	(void)state;
+	assert_int_equal(parse(&b, "[phase \"other\"]\n[check]\nphases = gone\n"
+				   "phases = start up , serve\n"),
+			 0);
+	assert_int_equal(b.only.nr, 2);
+	assert_string_equal(b.only.items[0], "start up");
+	assert_string_equal(b.only.items[1], "serve");
+	assert_int_equal(budget_scopes(&b, &scopes), 0);
+	assert_int_equal(scopes.nr, 3);
+	scopes_fini(&scopes);
+	assert_int_equal(budget_only(&b, &option), 0);
+	assert_int_equal(budget_scopes(&b, &scopes), 0);
+	assert_int_equal(scopes.nr, 2);
+	assert_string_equal(scopes.scopes[1].base.phase, "a, b");
+	scopes_fini(&scopes);
+	budget_fini(&b);
+}
+
 /* What is said on stderr about a bad file, to be freed. */
 static char *complaint(const char *text)
 {
@@ -97,7 +164,15 @@ static void test_complaints(void **state)
 		{ "[lock \"a\"]\nhold_p50_rel = 20%\n", "hold_p50_rel wants a growth" },
 		{ "[lock \"a\"]\nhold_p5 = 2us\n", "b.ini:2: unknown key hold_p5; did you mean" },
 		{ "[lock \"a\"]\nwait_share = 120%\n", "at most 100%" },
-		{ "[lock a]\n", "b.ini:1: [lock \"NAME\"] is expected" },
+		{ "[lock a]\n",
+		  "b.ini:1: [lock \"NAME\"] or [lock \"NAME\" in \"PHASE\"] is expected" },
+		{ "[lock \"a\" in serve]\n", "b.ini:1: [lock \"NAME\"] or [lock" },
+		{ "[lock \"a\" in \"\"]\n", "b.ini:1: [lock \"NAME\"] or [lock" },
+		{ "[phase serve]\n", "b.ini:1: [phase \"NAME\"] is expected, not [phase serve]" },
+		{ "[phase \"serve\"]\nhold_p5 = 2us\n", "b.ini:2: unknown key hold_p5" },
+		{ "[check]\nphases = a,,b\n", "b.ini:2: phases wants names of phases" },
+		{ "[lock \"a\"]\nacquisitions_per_unit = 2us\n",
+		  "b.ini:2: acquisitions_per_unit wants a number such as 2 or 0.5" },
 		{ "[locks]\n", "b.ini:1: unknown section [locks]" },
 		{ "[check\n", "b.ini:1: the section's ] is missing" },
 		{ "[check]\nalpha\n", "b.ini:2: KEY = VALUE is expected, not alpha" },
@@ -153,7 +228,7 @@ static void test_written(void **state)
 	(void)state;
 	fixture_series(&base, 3, 333, 12e6);
 	assert_int_equal(compare_runs(&c, &base, &none), 0);
-	assert_int_equal(budget_write(&c, out), 0);
+	assert_int_equal(budget_write(&c, 1, out), 0);
 	assert_int_equal(fclose(out), 0);
 	compare_fini(&c);
 	assert_int_equal(parse(&b, text), 0);
@@ -162,7 +237,7 @@ static void test_written(void **state)
 	assert_true(b.locks[0].absolute[METRIC_HOLD_P50] >= 1.5 * 333);
 	assert_true(b.locks[0].absolute[METRIC_HOLD_P50] < 2 * 333);
 	assert_int_equal(compare_runs(&c, &none, &base), 0);
-	assert_int_equal(check_judge(&check, &c, &b, false), 0);
+	assert_int_equal(check_judge(&check, &c, 1, &b, false), 0);
 	assert_int_equal(check.verdict, JUDGED_PASS);
 	assert_int_equal(check_count(&check, JUDGED_PASS), 6); /* 4 limits, cycles, deadlocks */
 	check_fini(&check);
@@ -172,13 +247,56 @@ static void test_written(void **state)
 	free(text);
 }
 
+/* Of phases only what does not vary: counts per unit of work, and holds. */
+static void test_written_phases(void **state)
+{
+	struct runs base[2] = { { 0 }, { .phase = "serve" } },
+		    none[2] = { { 0 }, { .phase = "serve" } };
+	struct comparison c[2];
+	struct budget b;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fixture_series(&base[i], 3, 333, 12e6);
+		for (size_t k = 0; k < 3; k++) {
+			fixture_phase(&base[i].runs[k], "serve");
+			base[i].runs[k].locks[0].value[METRIC_ACQUISITIONS] += (double)k * (i == 0);
+			fixture_units(&base[i].runs[k], 3000);
+		}
+		assert_int_equal(compare_runs(&c[i], &base[i], &none[i]), 0);
+	}
+	assert_int_equal(budget_write(c, 2, out), 0);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(parse(&b, text), 0);
+	assert_int_equal(b.nr_locks, 2);
+	assert_null(b.locks[0].phase);
+	/* Varies by itself: a tenth more. Never varies: just so, rounded up. */
+	assert_true(fabs(b.locks[0].absolute[METRIC_ACQUISITIONS_PER_UNIT] - 1.1 * 10002 / 3000) <
+		    2e-6);
+	assert_string_equal(b.locks[1].phase, "serve");
+	assert_true(b.locks[1].absolute[METRIC_ACQUISITIONS_PER_UNIT] == 3.333334);
+	assert_true(isnan(b.locks[1].absolute[METRIC_WAIT_SHARE]));
+	assert_int_equal(b.nr_phases, 1);
+	assert_true(b.phases[0].absolute[METRIC_ACQUISITIONS_PER_UNIT] == 3.333334);
+	assert_true(isnan(b.phases[0].absolute[METRIC_WAIT_SHARE]));
+	for (int i = 0; i < 2; i++) {
+		compare_fini(&c[i]);
+		runs_fini(&base[i]);
+	}
+	budget_fini(&b);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_keys),
-		cmocka_unit_test(test_complaints),
-		cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_all_keys),       cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_patterns),       cmocka_unit_test(test_written),
+		cmocka_unit_test(test_phases),	       cmocka_unit_test(test_only_phases),
+		cmocka_unit_test(test_written_phases),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

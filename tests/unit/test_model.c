@@ -5,6 +5,8 @@
 
 #include "model_fixture.h"
 
+#include "../../analyzer/pass.h"
+
 static uint32_t add_lock_node(struct tracegen *g, enum trace_kind kind, uint64_t address,
 			      uint32_t mode)
 {
@@ -387,6 +389,31 @@ static void test_two_processes(void **state)
 	model_free(m);
 }
 
+/* Of two clocks, one twice as fast; no percentile is above the longest. */
+static void test_histograms_of_two_clocks(void **state)
+{
+	uint64_t one[HIST_PARTS] = { 0 };
+	struct hist_place at = hist_place(1000);
+	struct histogram *h = NULL, *other = NULL;
+	struct counters a = { .hold = NULL }, b = { .hold = NULL };
+
+	(void)state;
+	one[at.part] = 1;
+	assert_int_equal(histogram_put(&h, 1, at.octave, one), 0);
+	assert_int_equal(histogram_put(&other, 2, at.octave, one), 0);
+	histogram_limit(h, 1000);
+	histogram_limit(other, 2000);
+	a.hold = h;
+	b.hold = other;
+	assert_int_equal(counters_add(&a, &b), 0);
+	assert_int_equal(histogram_count(a.hold), 2);
+	assert_in_range(histogram_percentile_ns(a.hold, 0.5), 992, 1023);
+	assert_in_range(histogram_percentile_ns(a.hold, 1), 1984, 2000);
+	assert_int_equal(histogram_percentile_ns(b.hold, 1), 2000);
+	counters_fini(&a);
+	counters_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_threads_in_one_slot),
 		cmocka_unit_test(test_profile_equals_trace),
 		cmocka_unit_test(test_odd_clock),
+		cmocka_unit_test(test_histograms_of_two_clocks),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_barriers_and_joins),
 		cmocka_unit_test(test_futexes_and_once),

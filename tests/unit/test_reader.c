@@ -880,6 +880,10 @@ static void test_clock(void **state)
 	assert_int_equal(reader_time_ns(r, 0), 0);
 	assert_true(reader_time_ns(r, UINT64_MAX) > 1ull << 62);
 	reader_close(r);
+	r = with_clock(TRACE_CLOCK_TSC, 40000000, 30000000);
+	assert_int_equal(reader_time_ns(r, TRACEGEN_START_TICKS + 1), 1); /* 0.75 */
+	assert_int_equal(reader_time_ns(r, TRACEGEN_START_TICKS + 3), 2); /* 2.25 */
+	reader_close(r);
 	r = with_clock(TRACE_CLOCK_MONOTONIC, 10, 90); /* too close to measure */
 	expect_whole(r);
 	assert_int_equal(reader_time_ns(r, TRACEGEN_START_TICKS + 1000), 16000);
