@@ -22,7 +22,7 @@ static const char *const attribute_words[] = { "waiter", "holder", NULL };
 #define DAMAGES_MAX 10
 
 struct arguments {
-	const char *output;
+	const char *output, *phase;
 	int attribute;
 };
 
@@ -59,6 +59,7 @@ static int write_export(const struct exporter *exporter, struct model *model,
 				       .key = REPORT_WAIT_TOTAL,
 				       .by = REPORT_BY_LOCK,
 				       .top = REPORT_ALL,
+				       .only_phase = arguments->phase,
 				       .frames = model_frames };
 	struct export e = { .report = &report,
 			    .attribute = (enum export_attribute)arguments->attribute };
@@ -107,11 +108,16 @@ static int run(const struct exporter *exporter, const struct arguments *argument
 	int err, export_err = 0;
 	bool is_damaged = false;
 
-	if (!model) {
+	if (!model || (arguments->phase && model_only_phase(model, arguments->phase))) {
 		output_error("%s", strerror(ENOMEM));
+		model_free(model);
 		return 1;
 	}
 	err = traces_add(model, paths, nr_paths);
+	if (model->nr_processes > 0 && !traces_have_phase(model, arguments->phase)) {
+		model_free(model);
+		return 2;
+	}
 	if (model->nr_processes > 0)
 		export_err = write_export(exporter, model, arguments);
 	if (model->nr_processes > 0 && !export_err)
@@ -155,6 +161,8 @@ int cmd_export(int argc, char **argv)
 		  "the file; - is stdout (-)", NULL },
 		{ "attribute", 0, OPTION_CHOICE, &arguments.attribute, "WHOM",
 		  "whose stacks pprof, speedscope and folded have (waiter)", attribute_words },
+		{ "phase", 0, OPTION_TEXT, &arguments.phase, "NAME",
+		  "only what was done in this phase of the program", NULL },
 	};
 	const struct options options = {
 		.command = "export",

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct arguments {
-	const char *output, *title;
+	const char *output, *title, *phase;
 	struct option_list base;
 	uint64_t events;
 	bool open;
@@ -56,8 +56,10 @@ static int open_page(const char *path)
 
 /* ---- the models ---- */
 
-static struct model *read_model(struct symbols *files, const char *const *paths, size_t nr,
-				int *err)
+#define NO_PHASE (-EDOM) /* the traces do not know the phase that is wanted: wrong use */
+
+static struct model *read_model(struct symbols *files, const char *phase,
+				const char *const *paths, size_t nr, int *err)
 {
 	struct model *model = model_new();
 
@@ -67,9 +69,14 @@ static struct model *read_model(struct symbols *files, const char *const *paths,
 		return NULL;
 	}
 	model_share(model, files);
-	*err = traces_add(model, paths, nr);
-	if (model->nr_processes && model_finish(model) == 0)
-		return model;
+	*err = phase ? model_only_phase(model, phase) : 0;
+	if (!*err)
+		*err = traces_add(model, paths, nr);
+	if (model->nr_processes && model_finish(model) == 0) {
+		if (traces_have_phase(model, phase))
+			return model;
+		*err = NO_PHASE;
+	}
 	model_free(model);
 	*err = *err ? *err : -ENOMEM;
 	return NULL;
@@ -123,6 +130,7 @@ static int write_page(struct model *const *models, size_t nr, const struct argum
 					      .top = REPORT_ALL,
 					      .details = REPORT_ALL,
 					      .width = SIZE_MAX,
+					      .only_phase = arguments->phase,
 					      .frames = model_frames };
 	err = outfile_begin(&file, path);
 	if (!err)
@@ -145,8 +153,9 @@ static int run(const struct arguments *arguments, const char *const *paths, size
 	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
 	if (arguments->base.nr)
 		models[nr++] =
-			read_model(files, arguments->base.items, arguments->base.nr, &base_err);
-	models[nr++] = read_model(files, paths, nr_paths, &err);
+			read_model(files, arguments->phase, arguments->base.items,
+				   arguments->base.nr, &base_err);
+	models[nr++] = read_model(files, arguments->phase, paths, nr_paths, &err);
 	symbols_free(files);
 	if (*path && models[0] && models[nr - 1])
 		page_err = write_page(models, nr, arguments, *path);
@@ -159,6 +168,8 @@ static int run(const struct arguments *arguments, const char *const *paths, size
 	} else if (arguments->open) {
 		err |= open_page(*path);
 	}
+	if (base_err == NO_PHASE || err == NO_PHASE)
+		return 2;
 	return base_err || err || page_err;
 }
 
@@ -179,6 +190,8 @@ int cmd_html(int argc, char **argv)
 		  "compare: the page shows what changed since this trace", NULL },
 		{ "events", 'e', OPTION_COUNT, &arguments.events, "N",
 		  "intervals in the timeline, the longest if there are more (1250000)", NULL },
+		{ "phase", 0, OPTION_TEXT, &arguments.phase, "NAME",
+		  "only what was done in this phase of the program", NULL },
 		{ "title", 0, OPTION_TEXT, &arguments.title, "TEXT", "the page's title", NULL },
 		{ "open", 0, OPTION_FLAG, &arguments.open, NULL, "show it in the browser", NULL },
 	};

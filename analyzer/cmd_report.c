@@ -77,25 +77,6 @@ static int report_model(struct model *model, const struct arguments *arguments)
 	return err;
 }
 
-/* Which ones there are, for who named another. */
-static void tell_phases(const struct model *model, const char *wanted)
-{
-	char *names = NULL;
-	size_t size;
-	FILE *out = open_memstream(&names, &size);
-
-	for (size_t i = 1; out && i < model->nr_phases; i++)
-		fprintf(out, "%s\"%s\"", i > 1 ? ", " : "", model->phases[i].name);
-	if (out)
-		fclose(out);
-	if (model->nr_phases > 1)
-		output_error("there is no phase \"%s\"; there are: %s", wanted,
-			     names ? names : strerror(ENOMEM));
-	else
-		output_error("there is no phase \"%s\": the program told of none", wanted);
-	free(names);
-}
-
 static int run(const struct arguments *arguments, char **paths, int nr_paths)
 {
 	struct model *model = model_new();
@@ -107,9 +88,7 @@ static int run(const struct arguments *arguments, char **paths, int nr_paths)
 		return 1;
 	}
 	err = traces_add(model, (const char *const *)paths, (size_t)nr_paths);
-	if (arguments->phase && model->nr_processes > 0 &&
-	    !report_has_phase(model, arguments->phase)) {
-		tell_phases(model, arguments->phase);
+	if (model->nr_processes > 0 && !traces_have_phase(model, arguments->phase)) {
 		model_free(model);
 		return 2;
 	}

@@ -106,10 +106,23 @@ static void set_node(const struct sweep *sweep, struct interval *i, uint64_t id)
 
 	if (!record)
 		return;
-	i->node = reader_same_node(sweep->process->reader, (uint32_t)id);
+	i->node = (uint32_t)id;
 	i->is_shared = record->mode & TRACE_SHARED;
 	if (record->lock < sweep->nr_locks)
 		i->lock = sweep->lock_of[record->lock];
+}
+
+/* Of a phase that does not count. What has no node is of the phase in which it began. */
+static bool is_ignored(const struct sweep *sweep, uint64_t node, const struct interval *i)
+{
+	uint32_t only = sweep->model->only_phase;
+
+	if (!only)
+		return false;
+	if (i->kind == INTERVAL_JOIN)
+		return model_phase_at(sweep->model, sweep->process,
+				      i->begin_ns - sweep->begin_ns) != only;
+	return model_phase_of(sweep->process, node <= UINT32_MAX ? (uint32_t)node : 0) != only;
 }
 
 static void see_end(struct intervals *all, const struct interval *i)
@@ -124,6 +137,9 @@ static void take_hold(struct sweep *sweep, uint32_t thread, uint64_t node, uint6
 	struct intervals *all = sweep->all;
 	struct interval i = make_interval(sweep, thread, end, length);
 
+	i.kind = INTERVAL_HOLD;
+	if (is_ignored(sweep, node, &i))
+		return;
 	if (sweep->holds) {
 		count_length(sweep->holds, i.length_ns);
 		see_end(all, &i);
@@ -133,7 +149,6 @@ static void take_hold(struct sweep *sweep, uint32_t thread, uint64_t node, uint6
 		add_to_bins(all, &i, true);
 	if (i.length_ns < all->min_hold_ns && !is_kept)
 		return;
-	i.kind = INTERVAL_HOLD;
 	set_node(sweep, &i, node);
 	keep(sweep, &all->holds, &i);
 }
@@ -151,12 +166,14 @@ static bool take_wait(struct sweep *sweep, uint32_t thread, enum interval_kind k
 	struct intervals *all = sweep->all;
 	struct interval i = make_interval(sweep, thread, end, length);
 
+	i.kind = kind;
+	if (is_ignored(sweep, id, &i))
+		return false;
 	if (sweep->waits) {
 		count_length(sweep->waits, i.length_ns);
 		see_end(all, &i);
 		return false;
 	}
-	i.kind = kind;
 	i.stack = stack;
 	i.joined = UINT32_MAX;
 	if (kind == INTERVAL_JOIN && id < sweep->nr_threads)
@@ -274,6 +291,7 @@ static void read_events(struct sweep *sweep)
 		struct cursor c;
 
 		cursor_init(&c, reader_stream(reader, i));
+		c.raw = true; /* the node says the phase */
 		while (cursor_next(&c) && !sweep->err) {
 			uint32_t thread = c.thread < sweep->nr_threads ? sweep->thread_of[c.thread]
 								       : UINT32_MAX;

@@ -5,6 +5,8 @@
  * There can be more than anybody can show. Then the longest waits are kept, the holds that they led
  * to, and the longest of the other holds; what is left out is still there as sums over equal parts
  * of the run, thread by thread. So nothing that took time is lost from sight.
+ *
+ * Of a model with one chosen phase (model_only_phase) only what was begun in that phase is there.
  */
 #ifndef ANALYZER_INTERVALS_H
 #define ANALYZER_INTERVALS_H
@@ -28,7 +30,7 @@ struct interval {
 	uint64_t begin_ns, length_ns; /* on the axis of all processes */
 	uint32_t thread;	      /* index in model.threads */
 	uint32_t lock;		      /* index in model.locks; UINT32_MAX: none, or not known */
-	uint32_t node;		      /* in the trace of the thread's process; 0: not known */
+	uint32_t node;		      /* in the trace of the thread's process, of its phase; 0: not known */
 	uint32_t stack;		      /* of the blocked call; 0: not taken */
 	uint32_t joined;	      /* INTERVAL_JOIN: index in model.threads, or UINT32_MAX */
 	uint8_t kind;		      /* enum interval_kind */

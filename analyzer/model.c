@@ -259,7 +259,6 @@ static void pass_fini(struct pass *pass)
 	free(pass->locks);
 	free(pass->tracks);
 	free(pass->lock_facts);
-	free(pass->phase_row);
 	tally_fini(&pass->phase_locks);
 	tally_fini(&pass->blames);
 	tally_fini(&pass->wait_stacks);
@@ -545,6 +544,7 @@ void model_free(struct model *model)
 	store = store_of(model);
 	free_rows(model);
 	for (size_t i = 0; i < model->nr_processes; i++) {
+		free(model->processes[i].phases);
 		symbols_free(model->processes[i].symbols);
 		reader_close(model->processes[i].reader);
 	}

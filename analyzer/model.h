@@ -57,6 +57,7 @@ struct process {
 	uint64_t duration_ns;		/* start to end of the recording, but for what was off */
 	uint64_t thread_ns;		/* lifetimes of all threads in that time added up */
 	uint64_t off_ns;		/* recording was stopped for so long */
+	uint32_t *phases;		/* by phase of the reader: index in model.phases */
 };
 
 /* One lock instance: address + generation. */
@@ -74,6 +75,7 @@ struct lock {
 	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
 	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
 	uint64_t folded_wait_ns;	/* of all.wait_ns: recorded as statistics, no blame is known */
+	bool is_folded; /* some of it came as statistics: not all holds are known */
 	bool lock_like;			/* a mutex, or used as one: hold time means something */
 };
 
@@ -228,6 +230,7 @@ struct model {
 	uint64_t duration_ns;		/* longest process */
 	uint64_t thread_ns;
 	uint64_t work_units;
+	uint32_t only_phase;		/* index in phases: all that counts; 0: all do; UINT32_MAX: no such */
 	uint64_t off_ns;		/* longest process */
 	uint64_t losses[TRACE_LOSS_MAX];
 	bool has_events;		/* false: no trace has any (profile): no blame by time */
@@ -248,6 +251,11 @@ int model_add(struct model *model, struct reader *reader, void (*progress)(doubl
 /* After the last model_add: names, classes, totals, order. 0 or -errno. */
 int model_finish(struct model *model);
 void model_free(struct model *model);
+
+/* In which phase a node of the process's trace was made: index in model.phases, 0: in none. */
+uint32_t model_phase_of(const struct process *process, uint32_t node);
+/* ... and what passed at a time, by phase_spans. */
+uint32_t model_phase_at(const struct model *model, const struct process *process, uint64_t ns);
 
 /*
  * The frames to show for a stack of a process: symbolised, inlined frames expanded, innermost

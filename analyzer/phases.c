@@ -70,6 +70,7 @@ int phases_init(struct pass *pass)
 	size_t nr = reader_nr_phases(pass->reader), nr_before = model->nr_phases;
 
 	pass->phase_row = calloc(nr + 1, sizeof(*pass->phase_row));
+	model->processes[pass->process].phases = pass->phase_row;
 	if (!pass->phase_row)
 		return -ENOMEM;
 	for (uint32_t i = 0; i <= nr; i++) {
@@ -312,11 +313,24 @@ static int add_phaseless(struct model *model)
 	return err;
 }
 
+static uint32_t find_only(const struct store *store)
+{
+	const struct model *model = &store->model;
+
+	if (!store->only_phase)
+		return 0;
+	for (uint32_t i = 1; i < model->nr_phases; i++)
+		if (strcmp(model->phases[i].name, store->only_phase) == 0)
+			return i;
+	return UINT32_MAX;
+}
+
 int phases_finish(struct store *store)
 {
 	struct model *model = &store->model;
 	int err;
 
+	model->only_phase = find_only(store);
 	if (model->nr_phases <= 1) {
 		model->nr_phases = 0;
 		return 0;
@@ -332,4 +346,31 @@ int phases_finish(struct store *store)
 			err = counters_add(&model->phases[row->phase].all, &row->all);
 	}
 	return err;
+}
+
+/* ---- for those who read the events themselves ---- */
+
+uint32_t model_phase_of(const struct process *process, uint32_t node)
+{
+	return process->phases ? process->phases[reader_phase_of(process->reader, node)] : 0;
+}
+
+uint32_t model_phase_at(const struct model *model, const struct process *process, uint64_t ns)
+{
+	size_t low = 0, high = model->nr_phase_spans;
+
+	/* The last that begins by then. */
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct phase_span *span = &model->phase_spans[middle];
+
+		if (span->process < process->number ||
+		    (span->process == process->number && span->begin_ns <= ns))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && model->phase_spans[low - 1].process == process->number
+		       ? model->phase_spans[low - 1].phase
+		       : 0;
 }

@@ -10,6 +10,7 @@
 
 #include "live.h"
 #include "output.h"
+#include "report.h"
 
 #define PROGRESS_AFTER_NS 500000000
 
@@ -98,4 +99,25 @@ int traces_add(struct model *model, const char *const *paths, size_t nr_paths)
 			first_err = err;
 	}
 	return first_err;
+}
+
+/* ---- phases ---- */
+
+bool traces_have_phase(const struct model *model, const char *phase)
+{
+	char *names = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!phase || report_has_phase(model, phase))
+		return true;
+	out = open_memstream(&names, &size);
+	for (size_t i = 1; out && i < model->nr_phases; i++)
+		fprintf(out, "%s\"%s\"", i > 1 ? ", " : "", model->phases[i].name);
+	if (out && fclose(out) == 0 && size)
+		output_error("there is no phase \"%s\"; there are: %s", phase, names);
+	else
+		output_error("there is no phase \"%s\": the program told of none", phase);
+	free(names);
+	return false;
 }

@@ -14,6 +14,9 @@
 /* 0 when all could be read, else the first error, each told on stderr. */
 int traces_add(struct model *model, const char *const *paths, size_t nr_paths);
 
+/* Whether the traces tell of the phase; if not, stderr says which ones they have. NULL: none is wanted. */
+bool traces_have_phase(const struct model *model, const char *phase);
+
 /* "lockprof: WHAT 12 %" on a terminal's stderr, once it has taken long. Not thread safe. */
 void traces_progress_begin(const char *what);
 void traces_progress(double part);

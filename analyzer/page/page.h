@@ -8,6 +8,7 @@
  *	page_blame.c	... who waited where, and who held it
  *	page_places.c	stacks and frames
  *	page_timeline.c	the events as intervals of threads, the longest when there are too many
+ *	page_phases.c	the phases of the program, and when they were
  *	page_columns.c	many numbers as one base64 text
  */
 #ifndef LOCKPROF_PAGE_H
@@ -20,6 +21,8 @@
 #define PAGE_LOCKS	  2000	  /* with an entry of their own */
 #define PAGE_HISTOGRAMS	  100	  /* locks with histograms */
 #define PAGE_SITES	  5000
+#define PAGE_PHASES	  1000	  /* with an entry of their own */
+#define PAGE_PHASE_CLASSES 20000  /* their rows of classes, all together */
 #define PAGE_INTERVALS	  1250000 /* by default: about 10 MB */
 
 /* ---- page_columns.c ---- */
@@ -65,6 +68,7 @@ struct page_run {
 	size_t nr_lock_entries, nr_locks_left_out;
 	uint64_t *begin_ns;	/* by process: on the time axis of all */
 	uint64_t max_intervals; /* 0: no timeline */
+	size_t phase_rows_left;
 	struct timeline *timeline; /* NULL: none */
 	const char *no_timeline;   /* why */
 };
@@ -80,6 +84,14 @@ int page_put_apart(struct page_run *run);
 int page_put_blame(struct page_run *run);
 void page_put_lock_ref(const struct page_run *run, uint32_t lock);
 void page_put_counters(struct json *json, const char *key, const struct counters *c, bool histograms);
+
+/* ---- page_phases.c ---- */
+
+int page_put_phases(struct page_run *run);
+/* Its place in the page's list + 1; 0: left out. */
+uint32_t page_phase_number(const struct model *model, uint32_t phase);
+/* The columns span_*, if recording was ever off or in a phase. 0 or -errno. */
+int page_write_spans(const struct page_run *run, FILE *out);
 
 /* ---- page_write.c ---- */
 

@@ -152,6 +152,8 @@ static int put_parts(struct page_run *run)
 	json_bool(run->json, "complete", is_complete(run->model));
 	err = page_put_tables(run);
 	if (!err)
+		err = page_put_phases(run);
+	if (!err)
 		err = put_sentences(run, "summary", true, report_story);
 	if (!err)
 		err = page_put_blame(run);

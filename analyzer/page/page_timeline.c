@@ -16,7 +16,7 @@
 #define PAGE_TOKEN 8 /* a wait_kind of viz/DATA.md that is no enum interval_kind */
 
 struct context {
-	uint32_t lock, class, stack, mode; /* as viz/DATA.md has them */
+	uint32_t lock, class, stack, mode, phase; /* as viz/DATA.md has them */
 };
 
 struct timeline {
@@ -84,6 +84,7 @@ static uint32_t node_context(struct contexts *c, const struct interval *i)
 			context.lock = run->lock_entry[i->lock] + 1;
 			context.class = run->class_entry[run->model->locks[i->lock].class] + 1;
 		}
+		context.phase = page_phase_number(run->model, model_phase_of(process, i->node));
 		if (record)
 			context.stack = places_stack(run->places, process, record->stack, record->site);
 		*known = add_context(c, &context);
@@ -311,9 +312,9 @@ static int write_rows(const struct model *model, const struct timeline *t, FILE 
 	return err ? err : write_kinds(model, waits, "wait_kind", out);
 }
 
-static int write_contexts(const struct timeline *t, FILE *out)
+static int write_contexts(const struct model *model, const struct timeline *t, FILE *out)
 {
-	struct column lock = { 0 }, class = { 0 }, stack = { 0 }, mode = { 0 };
+	struct column lock = { 0 }, class = { 0 }, stack = { 0 }, mode = { 0 }, phase = { 0 };
 	int err;
 
 	for (size_t i = 0; i < t->nr_contexts; i++) {
@@ -321,6 +322,7 @@ static int write_contexts(const struct timeline *t, FILE *out)
 		column_put(&class, t->contexts[i].class);
 		column_put(&stack, t->contexts[i].stack);
 		column_put(&mode, t->contexts[i].mode);
+		column_put(&phase, t->contexts[i].phase);
 	}
 	err = column_write(&lock, "context_lock", out);
 	if (!err)
@@ -329,9 +331,12 @@ static int write_contexts(const struct timeline *t, FILE *out)
 		err = column_write(&stack, "context_stack", out);
 	if (!err)
 		err = column_write(&mode, "context_mode", out);
+	if (!err && model->nr_phases)
+		err = column_write(&phase, "context_phase", out);
 	column_fini(&class);
 	column_fini(&stack);
 	column_fini(&mode);
+	column_fini(&phase);
 	return err;
 }
 
@@ -361,7 +366,7 @@ int timeline_write(const struct page_run *run, FILE *out)
 		return 0;
 	err = write_rows(run->model, t, out);
 	if (!err)
-		err = write_contexts(t, out);
+		err = write_contexts(run->model, t, out);
 	if (!err && t->all.nr_bins)
 		err = write_bins(run, out);
 	return err;

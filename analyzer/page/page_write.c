@@ -106,6 +106,8 @@ static int write_data(const struct report *const *reports, size_t nr_runs,
 	for (size_t i = 0; i < nr_runs && !err; i++)
 		err = page_write_stacks(runs[i].places, i + 1 == nr_runs ? "" : "base_", out);
 	if (!err)
+		err = page_write_spans(&runs[nr_runs - 1], out);
+	if (!err)
 		err = timeline_write(&runs[nr_runs - 1], out);
 	for (size_t i = 0; runs && i < nr_runs; i++)
 		page_run_fini(&runs[i]);

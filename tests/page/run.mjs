@@ -87,7 +87,7 @@ export class Files {
 	}
 }
 
-const parts = (process.env.PARTS ?? 'views zoom links hostile kinds access').split(' ');
+const parts = (process.env.PARTS ?? 'views zoom links hostile kinds phases access').split(' ');
 const tests = new Tests(), files = new Files(), browser = await Browser.start();
 try {
 	for (const part of parts) {

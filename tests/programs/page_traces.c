@@ -2,7 +2,7 @@
 /*
  * page_traces: writes the traces of which the tests of the HTML page know every number.
  *
- *	build/tests/page_traces known|after|hostile|crowd|empty|quiet FILE
+ *	build/tests/page_traces known|after|hostile|crowd|phases|empty|quiet FILE
  *
  * known has waits, holds and blame that can be told by heart, and two locks that are taken in both
  * orders; after is the same program with longer waits for one of them, one lock gone and one new.
@@ -12,6 +12,7 @@
 #include "../../trace/checksum.c"	/* this program is one file to the build */
 #include "../../trace/fold.c"
 #include "../lib/tracegen.c"
+#include "../../preload/flight.c"
 
 #define CODE(offset) (1ull << 48 | (offset))
 #define US	     1000ull
@@ -135,6 +136,52 @@ static void make_crowd(struct tracegen *g)
 	tracegen_end(g, 30 * MS, 0);
 }
 
+/* What of `lock` is done in a phase: its node there. */
+static uint32_t node_in(struct tracegen *g, uint32_t root, uint32_t lock)
+{
+	return tracegen_node(g, root, lock, CODE(0x1000), TRACE_HOW_LOCK);
+}
+
+/*
+ * In no phase until 1 ms, "load" to 10 ms, "serve" to 14 ms, nothing recorded to 18 ms, "serve" again to
+ * 24 ms, then a phase whose name is no name, to 30 ms. Ten units of work, all in "serve"; cache_mu 4
+ * times, log_mu twice there.
+ */
+static void make_phases(struct tracegen *g)
+{
+	uint32_t cache = named_lock(g, TRACE_KIND_MUTEX, 0x1000, "cache_mu");
+	uint32_t log = named_lock(g, TRACE_KIND_MUTEX, 0x2000, "log_mu");
+	uint32_t load = tracegen_phase(g, "load"), serve = tracegen_phase(g, "serve");
+	uint32_t stop = tracegen_phase(g, "</script><b>\xe2\x80\xae stop");
+	uint32_t in_load, in_serve, log_in_serve, work, first, second;
+
+	tracegen_module(g, "/usr/bin/generated", 0x400000, 0x500000, 0x400000);
+	in_load = node_in(g, load, cache);
+	in_serve = node_in(g, serve, cache);
+	log_in_serve = node_in(g, serve, log);
+	work = tracegen_node(g, serve, 0, CODE(0x3000), TRACE_HOW_WORK);
+	first = tracegen_slot(g, tracegen_thread(g, "", 0));
+	second = tracegen_slot(g, tracegen_thread(g, "alice", 1));
+	tracegen_change_phase(g, load, false, 1 * MS);
+	tracegen_change_phase(g, serve, false, 10 * MS);
+	tracegen_change_phase(g, serve, true, 14 * MS);
+	tracegen_change_phase(g, serve, false, 18 * MS);
+	tracegen_change_phase(g, stop, false, 24 * MS);
+	tracegen_acquire(g, first, in_load, 2 * MS, 4 * MS, 0);
+	wait_and_hold(g, second, in_load, 3 * MS, 3 * MS, 1 * MS, 0);
+	/* held from one phase into the next: of the first */
+	tracegen_acquire(g, first, in_load, 9 * MS, 2 * MS, 0);
+	wait_and_hold(g, second, in_serve, 11 * MS, 500 * US, 500 * US, 0);
+	tracegen_acquire(g, first, in_serve, 12 * MS, 100 * US, 0);
+	tracegen_acquire(g, first, log_in_serve, 13 * MS, 100 * US, 0);
+	tracegen_work(g, first, work, 4, 13500 * US);
+	tracegen_acquire(g, first, in_serve, 19 * MS, 1 * MS, 0);
+	wait_and_hold(g, second, in_serve, 19750 * US, 250 * US, 100 * US, 0);
+	tracegen_acquire(g, second, log_in_serve, 21 * MS, 100 * US, 0);
+	tracegen_work(g, first, work, 6, 22 * MS);
+	tracegen_end(g, 30 * MS, 0);
+}
+
 static int make(struct tracegen *g, const char *what)
 {
 	if (strcmp(what, "known") == 0) {
@@ -145,6 +192,8 @@ static int make(struct tracegen *g, const char *what)
 		make_hostile(g);
 	} else if (strcmp(what, "crowd") == 0) {
 		make_crowd(g);
+	} else if (strcmp(what, "phases") == 0) {
+		make_phases(g);
 	} else if (strcmp(what, "empty") == 0) {
 		tracegen_thread(g, "", 0);
 		tracegen_end(g, 1 * MS, 0);

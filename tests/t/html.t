@@ -57,6 +57,8 @@ is 'and no part of a new one' b.html "$(echo b.html*)"
 
 # Wrong use, wrong files.
 is 'no trace' 2 "$(status $lockprof html)"
+is 'a phase that the traces do not know' 2 "$(status $lockprof html -o c.html --phase=x known.trace)"
+like 'says so' '*there is no phase "x"*' "$(cat err)"
 is 'unknown option' 2 "$(status $lockprof html --nonsense known.trace)"
 is 'a trace that is not there' 1 "$(status $lockprof html -o c.html none.trace)"
 is 'no page of it' no "$([ -e c.html ] && echo yes || echo no)"

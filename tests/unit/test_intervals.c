@@ -254,6 +254,89 @@ static void test_waits_at_the_end(void **state)
 	}
 }
 
+/* The same place in and out of a phase, and joins, which have no node: all, or what the phase has. */
+static struct intervals read_phase(const char *only, struct model **made)
+{
+	struct tracegen *g = tracegen_new();
+	uint32_t load = tracegen_phase(g, "load"), first = tracegen_thread(g, "main", 0);
+	uint32_t lock = fixture_lock(g, TRACE_KIND_MUTEX, 0x100);
+	uint32_t outside = tracegen_node(g, 0, lock, 0x1100, TRACE_HOW_LOCK);
+	uint32_t inside = tracegen_node(g, load, lock, 0x1100, TRACE_HOW_LOCK);
+	uint32_t slot = tracegen_slot(g, first), other = tracegen_slot(g, tracegen_thread(g, "b", first));
+	const uint64_t before[] = { 300, 0, 0 }, in[] = { 40, 0, 0 };
+	struct model *m = *made = model_new();
+
+	tracegen_change_phase(g, load, false, 500);
+	tracegen_event(g, slot, TRACE_EV_JOIN, 2, 600, before);
+	tracegen_event(g, slot, TRACE_EV_JOIN, 2, 700, in);
+	tracegen_acquire(g, slot, outside, 1000, 100, 0);
+	tracegen_acquire(g, slot, inside, 2000, 200, 0);
+	fixture_wait(g, other, inside, 2050, 0);
+	fixture_acquire(g, other, inside, 2200, 20, 150, 0);
+	tracegen_end(g, 9000, 0);
+	if (only)
+		assert_int_equal(model_only_phase(m, only), 0);
+	fixture_add(m, g);
+	assert_int_equal(model_finish(m), 0);
+	return read_all(m, 1000);
+}
+
+static void test_one_phase(void **state)
+{
+	struct model *m;
+	struct intervals all = read_phase(NULL, &m);
+
+	(void)state;
+	assert_int_equal(m->only_phase, 0);
+	assert_int_equal(sum(&all.holds), 320);
+	assert_int_equal(sum(&all.waits), 300 + 40 + 150);
+	assert_int_equal(model_phase_of(m->threads[0].process, all.holds.at[0].node), 0);
+	assert_int_equal(model_phase_of(m->threads[0].process, all.holds.at[1].node), 1);
+	intervals_fini(&all);
+	model_free(m);
+
+	all = read_phase("load", &m);
+	assert_int_equal(m->only_phase, 1);
+	assert_int_equal(all.nr_recorded, 4);
+	assert_int_equal(sum(&all.holds), 220);
+	assert_int_equal(sum(&all.waits), 40 + 150);
+	assert_int_equal(m->all.wait_ns, 150);
+	intervals_fini(&all);
+	model_free(m);
+
+	all = read_phase("save", &m);
+	assert_int_equal(m->only_phase, UINT32_MAX);
+	assert_int_equal(all.holds.nr + all.waits.nr, 0);
+	intervals_fini(&all);
+	model_free(m);
+}
+
+/* Bisected among the spans of several processes. */
+static void test_phase_at(void **state)
+{
+	struct model *m = model_new();
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct tracegen *g = tracegen_new();
+		uint32_t root = tracegen_phase(g, i ? "serve" : "load");
+
+		tracegen_thread(g, "main", 0);
+		tracegen_change_phase(g, root, false, 500);
+		tracegen_change_phase(g, 0, false, 700);
+		tracegen_end(g, 9000, 0);
+		fixture_add(m, g);
+	}
+	assert_int_equal(model_finish(m), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(model_phase_at(m, &m->processes[i], 499), 0);
+		assert_int_equal(model_phase_at(m, &m->processes[i], 500), i + 1);
+		assert_int_equal(model_phase_at(m, &m->processes[i], 699), i + 1);
+		assert_int_equal(model_phase_at(m, &m->processes[i], 8999), 0);
+	}
+	model_free(m);
+}
+
 static void test_nothing(void **state)
 {
 	struct tracegen *g = tracegen_new();
@@ -278,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_holds_after_kept_waits),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_waits_at_the_end),
+		cmocka_unit_test(test_one_phase),
+		cmocka_unit_test(test_phase_at),
 		cmocka_unit_test(test_nothing),
 	};
 

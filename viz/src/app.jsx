@@ -3,10 +3,11 @@
 import { effect } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { tellFindings } from './data/order.js';
+import { phaseName, spansOfPhase } from './data/phases.js';
 import { searchRun } from './data/search.js';
 import { narrowRun } from './data/span.js';
 import { formatCount, formatPercent, formatTime } from './format.js';
-import { chosenProcess, goTo, page, query, range, section } from './state.js';
+import { chosenPhase, chosenProcess, goTo, page, query, range, section } from './state.js';
 import { timed } from './timed.js';
 import { ApartView } from './views/apart.jsx';
 import { CompareView } from './views/compare.jsx';
@@ -14,6 +15,7 @@ import { FlameView } from './views/flame.jsx';
 import { LocksView } from './views/locks.jsx';
 import { BlockingView, HeatView } from './views/matrix.jsx';
 import { OrderView } from './views/order.jsx';
+import { PhasesView } from './views/phases.jsx';
 import { RunView } from './views/run.jsx';
 import { Summary } from './views/summary.jsx';
 import { TimelineView } from './views/timeline.jsx';
@@ -36,16 +38,50 @@ function useSettled(read, ms) {
 	return settled;
 }
 
+/** The parts of a phase, which was there several times or not recorded in between, and which is shown; -1: none by itself. */
+function phaseParts(run, phase) {
+	const spans = phase === null ? [] : spansOfPhase(run, phase, chosenProcess.value), chosen = range.value;
+	return { spans, at: spans.findIndex(({ begin, end }) => begin === chosen?.begin && end === chosen?.end) };
+}
+
+function partWords({ spans, at }) {
+	if (spans.length < 2)
+		return null;
+	return at < 0 ? `${range.value ? 'which has' : 'all'} ${formatCount(spans.length)} parts` : `part ${formatCount(at + 1)} of ${formatCount(spans.length)}`;
+}
+
+/** From one to the next. */
+function PartSteps({ spans, at }) {
+	const step = (by) => {
+		const { begin, end } = spans[at < 0 ? (by > 0 ? 0 : spans.length - 1) : (at + by + spans.length) % spans.length];
+		range.value = { begin, end };
+	};
+	return spans.length > 1 && (
+		<>
+			<button type="button" class="link" onClick={() => step(-1)}>previous</button>
+			<button type="button" class="link" onClick={() => step(1)}>next</button>
+			{at >= 0 && <button type="button" class="link" onClick={() => { range.value = null; }}>all of them</button>}
+		</>
+	);
+}
+
 /** Says of which part of the run the tables are. */
 function SpanNote({ shown }) {
-	if (!shown.span)
+	const { span, phase } = shown;
+	if (!span)
 		return null;
+	const parts = phaseParts(shown, phase), words = [
+		(phase === null || range.value) && `${formatTime(span.end - span.begin)} from ${formatTime(span.begin)} on`,
+		chosenProcess.value !== null && `process ${shown.processes[chosenProcess.value].pid}`,
+		phase !== null && `phase ${phaseName(shown, phase)}`,
+		partWords(parts),
+		!shown.isExact && 'as far as the page has the single intervals',
+	];
 	return (
 		<p class="span-note" role="status">
-			Shown: {formatTime(shown.span.end - shown.span.begin)} from {formatTime(shown.span.begin)} on
-			{chosenProcess.value !== null && `, process ${shown.processes[chosenProcess.value].pid}`}
-			{!shown.isExact && ', as far as the page has the single intervals'}.
-			<button type="button" class="link" onClick={() => { range.value = chosenProcess.value = null; }}>the whole run</button>
+			Shown: {words.filter(Boolean).join(', ')}.
+			<PartSteps {...parts} />
+			<button type="button" class="link" onClick={() => { range.value = chosenProcess.value = chosenPhase.value = null; }}>the whole run</button>
 		</p>
 	);
 }
@@ -56,28 +92,29 @@ function waitingWords({ wait_ns, wait_share }) {
 }
 
 function Header({ title, run }) {
-	const { totals } = run, several = run.processes.length > 1 ? `${formatCount(run.processes.length)} processes, ` : '';
+	const { totals } = run, only = run.only_phase === null ? '' : `only phase ${phaseName(run, run.only_phase)}: `, several = run.processes.length > 1 ? `${formatCount(run.processes.length)} processes, ` : '';
 	return (
 		<header>
 			<h1>{title}</h1>
 			<p class="facts">
-				{formatTime(totals.duration_ns)}, {several}{formatCount(totals.threads)} thread{totals.threads === 1 ? '' : 's'}, {waitingWords(totals)}
+				{only}{formatTime(totals.duration_ns)}, {several}{formatCount(totals.threads)} thread{totals.threads === 1 ? '' : 's'}, {waitingWords(totals)}
 			</p>
 		</header>
 	);
 }
 
 const VIEWS = [
-	['compare', 'Changes'], ['locks', 'Locks'], ['timeline', 'Timeline'], ['flame', 'Stacks'], ['heat', 'Threads'],
+	['compare', 'Changes'], ['phases', 'Phases'], ['locks', 'Locks'], ['timeline', 'Timeline'], ['flame', 'Stacks'], ['heat', 'Threads'],
 	['blocking', 'Blocking'], ['waiters', 'Waiters'], ['order', 'Order'], ['apart', 'Other waits'], ['run', 'Run'],
 ];
 
 /** Stays in sight: where one is, what is searched for, and which span is shown. */
 function Bar({ shown, found, isComparison }) {
+	const isThere = { compare: isComparison, order: shown.order, phases: shown.phases.length > 0 };
 	return (
 		<div class="bar">
 			<nav aria-label="Views">
-				{VIEWS.filter(([id]) => (id !== 'compare' || isComparison) && (id !== 'order' || shown.order)).map(([id, title]) => (
+				{VIEWS.filter(([id]) => isThere[id] ?? true).map(([id, title]) => (
 					<a key={id} href={`#view=${id}`} onClick={(e) => { e.preventDefault(); goTo(id); }}>{title}</a>
 				))}
 			</nav>
@@ -93,14 +130,14 @@ function Bar({ shown, found, isComparison }) {
 	);
 }
 
-/** The run, or what a span and a process of it hold. Panning makes many spans, so it is counted when they rest. */
+/** The run, or what a span, a process and a phase of it hold. Panning makes many spans, so it is counted when they rest. */
 function useShownRun(run) {
-	const span = useSettled(() => range.value, SETTLE_MS), process = chosenProcess.value;
+	const span = useSettled(() => range.value, SETTLE_MS), process = chosenProcess.value, phase = chosenPhase.value;
 	return useMemo(() => {
-		if (!run.intervals || (!span && process === null))
+		if (!run.intervals || (!span && process === null && phase === null))
 			return run;
-		return timed('lockprof-span', () => narrowRun(run, span ?? { begin: 0, end: run.intervals.endTime }, process));
-	}, [run, span, process]);
+		return timed('lockprof-span', () => narrowRun(run, span ?? { begin: 0, end: run.intervals.endTime }, process, phase));
+	}, [run, span, process, phase]);
 }
 
 function ProcessChooser({ run }) {
@@ -128,6 +165,7 @@ export function App() {
 			<main>
 				{base && <CompareView run={run} base={base} />}
 				<Summary run={run} findings={tellFindings(run.order)} />
+				{run.phases.length > 0 && <PhasesView run={run} />}
 				<LocksView run={shown} found={found} />
 				<TimelineView run={run} shown={shown} found={found} />
 				<FlameView run={shown} />

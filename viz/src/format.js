@@ -24,6 +24,13 @@ export function formatCount(count) {
 	return count === null || count === undefined ? '' : count.toLocaleString('en-US');
 }
 
+/** How many of something a unit: 3, 1.003, 0.03125 */
+export function formatRate(rate) {
+	if (rate === null || rate === undefined)
+		return '';
+	return Number.isInteger(rate) || rate >= 100 ? formatCount(Math.round(rate)) : String(Number(rate.toPrecision(4)));
+}
+
 /** 0.973 is 97.3 % */
 export function formatPercent(ratio) {
 	if (ratio === null || ratio === undefined || Number.isNaN(ratio))

@@ -13,6 +13,8 @@ export const chosenClass = signal(null);
 export const chosenLock = signal(null);
 export const chosenThread = signal(null);
 export const chosenProcess = signal(null);
+/** Index in run.phases, or null: every view counts only what was begun in that phase of the program. */
+export const chosenPhase = signal(null);
 /** 'waiter': where threads waited; 'holder': where the lock was held meanwhile. */
 export const blameBy = signal('waiter');
 /** 'thread' or 'lock': what a lane of the timeline is; and how lanes are ordered. */
@@ -59,7 +61,7 @@ export function goTo(id) {
 
 // ---- the fragment ----
 
-const NUMBERS = { class: chosenClass, lock: chosenLock, thread: chosenThread, process: chosenProcess };
+const NUMBERS = { class: chosenClass, lock: chosenLock, thread: chosenThread, process: chosenProcess, phase: chosenPhase };
 const WORDS = {
 	by: [blameBy, ['waiter', 'holder']],
 	lanes: [lanesBy, ['thread', 'lock']],
@@ -67,8 +69,8 @@ const WORDS = {
 };
 
 function limits() {
-	const { classes, locks, threads, processes } = currentRun();
-	return { class: classes.length, lock: locks.length, thread: threads.length, process: processes.length };
+	const { classes, locks, threads, processes, phases } = currentRun();
+	return { class: classes.length, lock: locks.length, thread: threads.length, process: processes.length, phase: phases.length };
 }
 
 function parseRange(text) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { deflateSync } from 'node:zlib';
-import { compareRuns, holdChanged, waitChanged } from '../src/data/compare.js';
+import { comparePhases, compareRuns, holdChanged, waitChanged } from '../src/data/compare.js';
 import { decodeColumn, decodeVarints } from '../src/data/decode.js';
 import { flatten, layOut, makeFlame, NOBODY, UNKNOWN } from '../src/data/flame.js';
 import { bucketOf, Histogram } from '../src/data/hist.js';
@@ -11,13 +11,14 @@ import { averageWaiters, longestWaits, makeLockLanes, makeThreadLanes, markUnder
 import { labelThreads, loadPage } from '../src/data/load.js';
 import { makeMatrix } from '../src/data/matrix.js';
 import { chooseGraph, sumEdges, tellFindings } from '../src/data/order.js';
+import { bandRows, layBands, makeSpans, PhaseClock, perUnit, phaseName, phaseRows, spansOfPhase } from '../src/data/phases.js';
 import { physicalFrame } from '../src/data/places.js';
 import { searchRun } from '../src/data/search.js';
 import { narrowRun } from '../src/data/span.js';
 import { cleanText, parseClean, shorten } from '../src/data/text.js';
 import { isLockWait, WAIT } from '../src/data/timeline.js';
 import { clampSpan, formatTick, makeTicks, zoomSpan } from '../src/data/zoom.js';
-import { formatChange, formatCount, formatFrame, formatPercent, formatTime } from '../src/format.js';
+import { formatChange, formatCount, formatFrame, formatPercent, formatRate, formatTime } from '../src/format.js';
 import { makeRandomRun } from './random.js';
 
 const plain = (text) => text.replaceAll('\u00a0', ' ');
@@ -282,6 +283,79 @@ test('a process of the run counts only its threads', () => {
 	for (const key of ['wait_ns', 'hold_ns', 'acquisitions', 'contended', 'thread_ns'])
 		assert.equal(parts[0][key] + parts[1][key], all[key], key);
 	assert.ok(parts[0].acquisitions > 0 && parts[1].acquisitions > 0);
+});
+
+// ---- phases ----
+
+test('spans of phases from their columns, process by process', () => {
+	const spans = makeSpans({ span_process: [0, 0, 1], span_phase: [1, 3, 0], span_off: [0, 1, 0], span_begin: [5, 10, 7], span_length: [10, 20, 30] });
+	assert.deepEqual(spans, [{ process: 0, phase: 0, off: false, begin: 5, end: 15 }, { process: 0, phase: 2, off: true, begin: 15, end: 35 },
+		{ process: 1, phase: -1, off: false, begin: 7, end: 37 }]);
+});
+
+test('phases of a run add up to it, also within a span', () => {
+	for (const seed of [1, 2, 3]) {
+		const whole = makeRandomRun(seed, 3), end = whole.intervals.endTime;
+		for (const span of [{ begin: 0, end }, { begin: 1234, end: end - 4321 }]) {
+			const parts = [0, 1, 2].map((phase) => narrowRun(whole, span, null, phase)), all = narrowRun(whole, span);
+			const sum = (read) => parts.reduce((a, part) => a + read(part), 0);
+			for (const key of ['wait_ns', 'hold_ns', 'acquisitions', 'contended'])
+				assert.equal(sum((part) => part.totals[key]), all.totals[key], key);
+			for (const list of ['waits', 'waiters', 'blames', 'blockings', 'sites'])
+				assert.equal(sum((part) => part[list].reduce((a, e) => a + e.wait_ns, 0)), all[list].reduce((a, e) => a + e.wait_ns, 0), list);
+			whole.threads.forEach((_, i) => assert.equal(sum((part) => part.threads[i].lifetime_ns), all.threads[i].lifetime_ns, 'lifetime'));
+			assert.ok(parts.every((part) => part.totals.acquisitions > 0));
+		}
+	}
+});
+
+test('of a whole phase the numbers of the analyzer count, and its units of work', () => {
+	const whole = makeRandomRun(4, 2), all = { begin: 0, end: whole.intervals.endTime };
+	Object.assign(whole.phases[1], { classes: [{ class: 1, acquired: 777, wait_ns: 5 }], thread_ns: 9999, time_ns: 1234 });
+	const narrow = narrowRun(whole, all, null, 1);
+	assert.deepEqual([narrow.classes[1].all.acquired, narrow.classes[1].all.wait_ns, narrow.totals.thread_ns, narrow.totals.duration_ns, narrow.work_units], [777, 5, 9999, 1234, 10]);
+	const part = narrowRun(whole, { begin: 1, end: all.end }, null, 1);
+	assert.ok(part.classes[1].all.acquired < 777);
+	assert.equal(part.work_units, 0);
+});
+
+test('bands: the narrow ones stand together, and nothing lies outside', () => {
+	const spans = [[0, 100], [100, 101], [101, 102], [102, 103], [103, 500], [500, 900], [950, 1000]].map(([begin, end], i) => ({ process: 0, phase: 1 + i % 2, off: false, begin, end }));
+	assert.deepEqual(layBands(spans, { begin: 0, end: 1000 }, 1000).map(({ x, width, nr }) => [x, width, nr]),
+		[[0, 100, 1], [100, 3, 3], [103, 397, 1], [500, 400, 1], [950, 50, 1]]);
+	assert.deepEqual(layBands(spans, { begin: 90, end: 110 }, 1000).map(({ x, width, nr }) => [x, width, nr]),
+		[[0, 500, 1], [500, 50, 1], [550, 50, 1], [600, 50, 1], [650, 350, 1]]);
+	assert.deepEqual(layBands(spans, { begin: 901, end: 949 }, 1000), []);
+});
+
+test('what was in no phase has no band, unless it was not recorded', () => {
+	const spans = [{ process: 0, phase: 0, off: false }, { process: 0, phase: 0, off: true }, { process: 1, phase: 2, off: false }, { process: 2, phase: 0, off: false }];
+	assert.deepEqual(bandRows({ spans }).map(({ process, spans: of }) => [process, of.length]), [[0, 1], [1, 1]]);
+	assert.deepEqual(bandRows({ spans }, 1).map(({ process }) => process), [1]);
+	const other = { phases: [{ name: null }, { name: 'load' }] };
+	assert.deepEqual([-1, 0, 1].map((phase) => phaseName(other, phase)), ['one of many phases', '(no phase)', 'load']);
+});
+
+test('a process that tells no phase is in none all the time', () => {
+	const clock = (phase) => new PhaseClock({ processes: [{}, {}], spans: [{ process: 1, phase: 1, off: false, begin: 10, end: 20 }, { process: 1, phase: 1, off: true, begin: 20, end: 30 }] }, phase);
+	assert.deepEqual([clock(0).time(0, 5, 25), clock(1).time(0, 5, 25), clock(0).time(1, 5, 25), clock(1).time(1, 5, 25)], [20, 0, 0, 10]);
+	assert.deepEqual([clock(1).isAt(1, 19), clock(1).isAt(1, 20)], [true, false]);
+});
+
+test('parts of a phase in the order of time; a phase by itself', () => {
+	const other = { spans: [{ process: 0, phase: 1, off: false, begin: 50, end: 60 }, { process: 0, phase: 1, off: true, begin: 60, end: 70 }, { process: 1, phase: 1, off: false, begin: 5, end: 9 }] };
+	assert.deepEqual(spansOfPhase(other, 1).map(({ begin }) => begin), [5, 50]);
+	assert.deepEqual(spansOfPhase(other, 1, 0).map(({ begin }) => begin), [50]);
+	const phases = [null, 'load', 'serve'].map((name) => ({ name, time_ns: name ? 5 : 0, all: { acquired: 0 } }));
+	assert.deepEqual(phaseRows({ phases, only_phase: null }).map(({ label }) => label), ['load', 'serve']);
+	assert.deepEqual(phaseRows({ phases, only_phase: 2 }).map(({ label }) => label), ['serve']);
+	assert.deepEqual([perUnit(6, 4), perUnit(6, 0), formatRate(perUnit(6, 4)), formatRate(3), formatRate(1 / 3), formatRate(1234.5), formatRate(null)], [1.5, null, '1.5', '3', '0.3333', '1,235', '']);
+});
+
+test('phases of two runs, by name', () => {
+	const phases = (...names) => ({ phases: names.map((name) => ({ name })) });
+	assert.deepEqual(comparePhases(phases(null, 'load', 'old'), phases(null, 'new', 'load')).map(({ name, state }) => [name, state]),
+		[['(no phase)', ''], ['new', 'appeared'], ['load', ''], ['old', 'vanished']]);
 });
 
 // ---- lists ----

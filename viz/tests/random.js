@@ -4,7 +4,7 @@
 // to write. Everything is made by a seed.
 import { makeTimeline } from '../src/data/timeline.js';
 
-const THREADS = 5, LOCKS = 4, STEPS = 60;
+const THREADS = 5, LOCKS = 4, STEPS = 60, PHASE_TIME = 5000;
 
 function makeRandom(seed) {
 	let state = seed * 2654435761 >>> 0;
@@ -50,24 +50,34 @@ function makeRows(random) {
 	return { holds, waits };
 }
 
-function makeColumns(rows, prefix, columns) {
+function makeColumns(rows, prefix, columns, phases) {
 	rows.sort((a, b) => a.thread - b.thread || a.begin - b.begin || b.length - a.length);
 	columns[`${prefix}_begin`] = Float64Array.from(rows, (row, i) => row.begin - (i && rows[i - 1].thread === row.thread ? rows[i - 1].begin : 0));
 	columns[`${prefix}_length`] = Float64Array.from(rows, (row) => row.length);
-	columns[`${prefix}_context`] = Float64Array.from(rows, (row) => row.lock);
+	columns[`${prefix}_context`] = Float64Array.from(rows, (row) => row.lock + LOCKS * (Math.floor(row.begin / PHASE_TIME) % phases));
 	return Array.from({ length: THREADS }, (_, thread) => rows.filter((row) => row.thread === thread).length);
 }
 
-/** A run as data/load.js makes it: locks 0 and 1 are of class 0, the others of one each. */
-export function makeRandomRun(seed) {
+/** The process goes from phase to phase, and round again. */
+function makePhaseSpans(phases, end) {
+	const spans = [];
+	for (let begin = 0; phases > 1 && begin < end; begin += PHASE_TIME)
+		spans.push({ process: 0, phase: begin / PHASE_TIME % phases, off: false, begin, end: Math.min(end, begin + PHASE_TIME) });
+	return spans;
+}
+
+/** A run as data/load.js makes it: locks 0 and 1 are of class 0, the others of one each. phases: how many, with "none". */
+export function makeRandomRun(seed, phases = 1) {
 	const { holds, waits } = makeRows(makeRandom(seed)), columns = {}, classOf = [0, 0, 1, 2];
-	const holdCounts = makeColumns(holds, 'hold', columns), waitCounts = makeColumns(waits, 'wait', columns);
+	const holdCounts = makeColumns(holds, 'hold', columns, phases), waitCounts = makeColumns(waits, 'wait', columns, phases);
+	const contexts = LOCKS * phases;
 	columns.wait_stack = Float64Array.from(waits, () => 0);
 	columns.wait_kind = Float64Array.from(waits, (row) => row.kind);
-	columns.context_lock = Float64Array.from({ length: LOCKS }, (_, i) => i + 1);
-	columns.context_class = Float64Array.from(classOf, (cls) => cls + 1);
-	columns.context_stack = Float64Array.from({ length: LOCKS }, (_, i) => i + 1);
-	columns.context_mode = new Float64Array(LOCKS);
+	columns.context_lock = Float64Array.from({ length: contexts }, (_, i) => i % LOCKS + 1);
+	columns.context_class = Float64Array.from({ length: contexts }, (_, i) => classOf[i % LOCKS] + 1);
+	columns.context_stack = Float64Array.from({ length: contexts }, (_, i) => i % LOCKS + 1);
+	columns.context_mode = new Float64Array(contexts);
+	columns.context_phase = Float64Array.from({ length: phases > 1 ? contexts : 0 }, (_, i) => Math.floor(i / LOCKS) + 1);
 	columns.bin_held = columns.bin_waited = new Float64Array(0);
 	const end = Math.max(...[...holds, ...waits].map((row) => row.begin + row.length)), nr = holds.length + waits.length;
 	const all = { wait_ns: 0, hold_ns: 0 };
@@ -77,7 +87,8 @@ export function makeRandomRun(seed) {
 		classes: ['pair', 'third', 'fourth'].map((name) => ({ name, kind: 'mutex', contends: true, all })),
 		locks: classOf.map((cls, i) => ({ name: `lock ${i}`, class: cls, process: 0, all })),
 		threads: Array.from({ length: THREADS }, (_, i) => ({ name: `t${i}`, label: `t${i}`, process: 0, begin_ns: 0, lifetime_ns: end, all })),
-		totals: {},
+		processes: [{ pid: 1 }], spans: makePhaseSpans(phases, end), totals: {}, work_units: 0, only_phase: null,
+		phases: Array.from({ length: phases > 1 ? phases : 0 }, (_, i) => ({ name: i ? `phase ${i}` : null, classes: null, thread_ns: 0, time_ns: 0, work_units: 10 * i })),
 	};
 	run.intervals = makeTimeline(run, columns);
 	return run;

@@ -45,6 +45,22 @@ function hatch(context, colour, crossed) {
 	return context.createPattern(tile, 'repeat');
 }
 
+/** For what was not recorded: thin lines, and the ground shows through. */
+export function hatchLines(context, colour) {
+	const tile = document.createElement('canvas');
+	tile.width = tile.height = 8;
+	const c = tile.getContext('2d');
+	c.strokeStyle = colour;
+	c.globalAlpha = 0.5;
+	c.beginPath();
+	for (const x of [-8, 0, 8]) {
+		c.moveTo(x, 0);
+		c.lineTo(x + 8, 8);
+	}
+	c.stroke();
+	return context.createPattern(tile, 'repeat');
+}
+
 /** The average of parts [from, to) as pixels of a bar; whatever is not nothing is one at least. */
 function densityHeight(parts, from, to) {
 	let sum = 0, count = 0;
@@ -68,10 +84,11 @@ export class TimelinePainter {
 		this.patterns = {
 			wait: hatch(this.context, this.colours.wait, false),
 			blocked: hatch(this.context, this.colours.blocked, true),
+			off: hatchLines(this.context, this.colours.faint),
 		};
 	}
 
-	/** picture: { lanes, top, span: {begin, end}, width, height, chosen(lane), arrows } */
+	/** picture: { lanes, top, span: {begin, end}, width, height, chosen(lane), arrows, offs: spans not recorded } */
 	draw(picture) {
 		const { context } = this, ratio = window.devicePixelRatio || 1;
 		this.resize(picture, ratio);
@@ -101,6 +118,7 @@ export class TimelinePainter {
 			context.fillStyle = colours.chosen;
 			context.fillRect(0, y, width, LANE_HEIGHT);
 		}
+		this.drawOffs(picture, lane, y);
 		context.fillStyle = colours.line;
 		context.fillRect(0, y + LANE_HEIGHT - 1, width, 1);
 		const isDense = to - from > width * ROWS_PER_PIXEL && this.partsSuffice(lane, picture);
@@ -111,6 +129,18 @@ export class TimelinePainter {
 		else
 			this.drawHolds(picture, lane, y, from, to);
 		this.drawWaits(picture, lane, y);
+	}
+
+	/** When nothing was recorded. */
+	drawOffs({ offs, span, width }, lane, y) {
+		const { context, patterns } = this, scale = width / (span.end - span.begin);
+		context.fillStyle = patterns.off;
+		for (const { process, begin, end } of offs) {
+			if (process !== lane.process || end <= span.begin || begin >= span.end)
+				continue;
+			const x = Math.max(0, (begin - span.begin) * scale);
+			context.fillRect(x, y, Math.max(1, Math.min(width, (end - span.begin) * scale) - x), LANE_HEIGHT - 1);
+		}
 	}
 
 	/** Whether a part of the whole run that has a number of its own is at most a pixel of this picture. */

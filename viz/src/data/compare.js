@@ -52,3 +52,16 @@ export function holdChanged({ before, now }) {
 		return false;
 	return Math.abs(now.hold_p50_ns / before.hold_p50_ns - 1) > SAME_HOLD && Math.abs(now.hold_p50_ns - before.hold_p50_ns) > 10;
 }
+
+/** [{ name, state, before, now }] of the phases, by name; before and now: of viz/DATA.md's, or null. */
+export function comparePhases(base, run) {
+	const rows = new Map();
+	const add = (side) => (phase) => {
+		if (!rows.has(phase.name))
+			rows.set(phase.name, { name: phase.name ?? '(no phase)', before: null, now: null });
+		rows.get(phase.name)[side] = phase;
+	};
+	run.phases.forEach(add('now'));
+	base.phases.forEach(add('before'));
+	return [...rows.values()].map((row) => ({ ...row, state: row.before === null ? 'appeared' : row.now === null ? 'vanished' : '' }));
+}

@@ -4,6 +4,7 @@
 // The elements are emptied once they are read: a page with a million intervals must not keep them
 // twice.
 import { decodeColumn } from './decode.js';
+import { makeSpans } from './phases.js';
 import { parseClean } from './text.js';
 import { makeTimeline } from './timeline.js';
 
@@ -42,15 +43,19 @@ const COLUMNS = [
 	'hold_begin', 'hold_length', 'hold_context',
 	'wait_begin', 'wait_length', 'wait_context', 'wait_stack', 'wait_kind',
 	'context_lock', 'context_class', 'context_stack', 'context_mode',
-	'bin_held', 'bin_waited',
+	'context_phase', 'bin_held', 'bin_waited',
 ];
+const SPAN_COLUMNS = ['span_process', 'span_phase', 'span_off', 'span_begin', 'span_length'];
+
+async function takeColumns(document, ids) {
+	const decoded = await Promise.all(ids.map((id) => takeColumn(document, id)));
+	return Object.fromEntries(ids.map((id, i) => [id, decoded[i]]));
+}
 
 async function takeTimeline(document, run) {
 	if (!run.timeline)
 		return null;
-	const decoded = await Promise.all(COLUMNS.map((id) => takeColumn(document, id)));
-	const columns = Object.fromEntries(COLUMNS.map((id, i) => [id, decoded[i]]));
-	return makeTimeline(run, columns);
+	return makeTimeline(run, await takeColumns(document, COLUMNS));
 }
 
 /** thread.label: its name, with what tells it from others of that name. */
@@ -84,6 +89,7 @@ export async function loadPage(document) {
 	const run = page.runs[last];
 	const order = takeText(document, 'lockprof-order');
 	run.order = order ? parseClean(order) : null;
+	run.spans = makeSpans(await takeColumns(document, SPAN_COLUMNS));
 	run.intervals = await takeTimeline(document, run);
 	return { ...page, run, base: last > 0 ? page.runs[0] : null };
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The run as it would look if only a span of it, or one of its processes, had been recorded: the same
+// The run as it would look if only a span of it, one of its processes or one of its phases had been recorded: the same
 // lists, counted anew from the intervals of the timeline, times cut at the span's ends.
 //
-// An acquisition counts where its hold ends, as in the analyzer; a wait where it ends. Blame is cut as the
+// An acquisition counts where its hold ends, as in the analyzer; a wait where it ends. To a phase belongs what
+// the analyzer says, whatever the time; who had the lock meanwhile may be in another. Blame is cut as the
 // analyzer does it: along the holds of the same lock by other threads, from the latest end backwards, so
 // that no moment is charged twice. A wait can overlap many holds, so blame is added up by hold and by
 // pair of threads in arrays, lock by lock, and made into lists at the end.
 import { Histogram } from './hist.js';
+import { PhaseClock } from './phases.js';
 import { physicalNumber } from './places.js';
 import { isLockWait, WAIT } from './timeline.js';
 
@@ -57,8 +59,11 @@ function overlap(begin, end, span) {
 const indexOrNull = (index) => (index < 0 ? null : index);
 
 class SpanOfRun {
-	constructor(run, timeline, span, process) {
-		Object.assign(this, { run, timeline, span });
+	constructor(run, timeline, span, process, phase) {
+		Object.assign(this, { run, timeline, span, phase });
+		this.clock = phase === null ? null : new PhaseClock(run, phase);
+		/** all times, all processes */
+		this.isWhole = process === null && span.begin <= 0 && span.end >= timeline.endTime;
 		this.isIn = Uint8Array.from(run.threads, (thread) => (process === null || thread.process === process ? 1 : 0));
 		this.classes = run.classes.map(() => new Counters());
 		this.locks = run.locks.map(() => new Counters());
@@ -75,11 +80,16 @@ class SpanOfRun {
 		this.blamed = new Float64Array(timeline.holds.nr);
 	}
 
+	/** Whether it is of a phase that does not count. */
+	isElsewhere(context) {
+		return this.clock !== null && this.timeline.contextPhase[context] !== this.phase;
+	}
+
 	takeHolds() {
 		const { holds, contextClass, contextLock } = this.timeline, { span } = this;
 		for (let row = 0; row < holds.nr; row++) {
 			const begin = holds.begin[row], end = begin + holds.length[row];
-			if (end <= span.begin || begin >= span.end || !this.isIn[holds.thread[row]])
+			if (end <= span.begin || begin >= span.end || !this.isIn[holds.thread[row]] || this.isElsewhere(holds.context[row]))
 				continue;
 			const inside = overlap(begin, end, span), context = holds.context[row];
 			const ended = end <= span.end, length = holds.length[row];
@@ -120,7 +130,7 @@ class SpanOfRun {
 		const { waits } = this.timeline, { span } = this;
 		for (let row = 0; row < waits.nr; row++) {
 			const begin = waits.begin[row], end = begin + waits.length[row], thread = waits.thread[row];
-			if (end <= span.begin || begin >= span.end || !this.isIn[thread])
+			if (end <= span.begin || begin >= span.end || !this.isIn[thread] || this.isWaitElsewhere(row))
 				continue;
 			const inside = overlap(begin, end, span);
 			if (isLockWait(waits.kind[row]))
@@ -130,6 +140,14 @@ class SpanOfRun {
 			else if (waits.kind[row] === WAIT.JOIN)
 				this.joinTime[thread] += inside;
 		}
+	}
+
+	/** Joins have no context of their own: they are of the phase that it was when they began. */
+	isWaitElsewhere(row) {
+		const { waits } = this.timeline;
+		if (this.clock === null || waits.kind[row] !== WAIT.JOIN)
+			return this.isElsewhere(waits.context[row]);
+		return !this.clock.isAt(this.run.threads[waits.thread[row]].process, waits.begin[row]);
 	}
 
 	takeLockWait(row, inside, ended) {
@@ -186,7 +204,7 @@ class SpanOfRun {
 		const thread = waits.thread[row], cls = this.run.locks[lock].class;
 		const begin = Math.max(waits.begin[row], span.begin);
 		let until = Math.min(waits.begin[row] + waits.length[row], span.end);
-		if (until <= begin || !this.isIn[thread] || !this.run.classes[cls].contends)
+		if (until <= begin || !this.isIn[thread] || !this.run.classes[cls].contends || this.isElsewhere(waits.context[row]))
 			return;
 		for (const hold of this.holdsOver(lock, begin, until)) {
 			const from = Math.max(begin, holds.begin[hold]), to = Math.min(until, holds.begin[hold] + holds.length[hold]);
@@ -236,40 +254,65 @@ class SpanOfRun {
 
 	// ---- the run ----
 
+	/** How long a thread lived in what counts. */
+	lifetime({ process, begin_ns, lifetime_ns }) {
+		const begin = Math.max(begin_ns, this.span.begin), end = Math.min(begin_ns + lifetime_ns, this.span.end);
+		return this.clock ? this.clock.time(process, begin, end) : Math.max(0, end - begin);
+	}
+
+	/** Of a whole phase the analyzer has counted everything, also what is no interval here: class -> its counters. */
+	exactClasses() {
+		const classes = this.clock && this.isWhole ? this.run.phases[this.phase].classes : null;
+		return new Map((classes ?? []).map((entry) => [entry.class, entry]));
+	}
+
+	makeTotals(threads, classes) {
+		const { run, span, clock, phase, isWhole } = this, exact = clock && isWhole ? run.phases[phase] : null;
+		const sum = (key) => classes.reduce((a, c) => a + (c.contends ? c.all[key] : 0), 0);
+		const thread_ns = exact ? exact.thread_ns : threads.reduce((a, t) => a + t.lifetime_ns, 0);
+		return { ...run.totals, duration_ns: exact ? exact.time_ns : span.end - span.begin, thread_ns, acquisitions: sum('acquired'),
+			contended: sum('contended'), wait_ns: sum('wait_ns'), hold_ns: sum('hold_ns'),
+			wait_share: thread_ns ? sum('wait_ns') / thread_ns : 0 };
+	}
+
+	/** When the units of work were done is not known: only of all the time, or of a whole phase. */
+	get workUnits() {
+		if (!this.isWhole)
+			return 0;
+		return this.clock ? this.run.phases[this.phase].work_units : this.run.work_units;
+	}
+
 	makeThreads() {
-		const { span } = this;
 		return this.run.threads.map((thread, i) => ({
 			...thread, all: this.threads[i].counters,
-			lifetime_ns: this.isIn[i] ? overlap(thread.begin_ns, thread.begin_ns + thread.lifetime_ns, span) : 0,
+			lifetime_ns: this.isIn[i] ? this.lifetime(thread) : 0,
 			cond_wait_ns: this.condTime[i], join_wait_ns: this.joinTime[i],
 		}));
 	}
 
 	/** A run, with what the span says in place of the whole's. */
 	make() {
-		const { run, span, timeline } = this, threads = this.makeThreads();
+		const { run, span, timeline, phase } = this, threads = this.makeThreads(), exact = this.exactClasses();
 		const dress = (entry, counters) => ({ ...entry, all: counters.counters, read: undefined, write: undefined });
-		const classes = run.classes.map((cls, i) => ({
-			...dress(cls, this.classes[i]), folded_wait_ns: 0, unattributed_ns: this.classes[i].wait_ns - this.charged[i],
-		}));
-		const sum = (key) => classes.reduce((a, c) => a + (c.contends ? c.all[key] : 0), 0);
-		const threadTime = threads.reduce((a, t) => a + t.lifetime_ns, 0);
+		const classes = run.classes.map((cls, i) => {
+			const dressed = dress(cls, this.classes[i]);
+			Object.assign(dressed.all, exact.get(i));
+			return { ...dressed, folded_wait_ns: 0, unattributed_ns: dressed.all.wait_ns - this.charged[i] };
+		});
 		return {
 			...run, threads, classes,
 			locks: run.locks.map((lock, i) => dress(lock, this.locks[i])),
 			sites: this.sites.list, waits: this.waits.list, waiters: this.waiters.list,
 			blames: this.blames.list, blockings: this.blockings.list,
-			totals: { ...run.totals, duration_ns: span.end - span.begin, thread_ns: threadTime, acquisitions: sum('acquired'),
-				contended: sum('contended'), wait_ns: sum('wait_ns'), hold_ns: sum('hold_ns'),
-				wait_share: threadTime ? sum('wait_ns') / threadTime : 0 },
-			span, isExact: timeline.isComplete && !timeline.holds_folded,
+			totals: this.makeTotals(threads, classes), work_units: this.workUnits,
+			span, phase, isExact: timeline.isComplete && !timeline.holds_folded,
 		};
 	}
 }
 
-/** `run` narrowed to a span, { begin, end } in ns, and to a process (index, or null: all). */
-export function narrowRun(run, span, process = null) {
-	const narrowed = new SpanOfRun(run, run.intervals, span, process);
+/** `run` narrowed to a span, { begin, end } in ns, to a process and to a phase (index, or null: all). */
+export function narrowRun(run, span, process = null, phase = null) {
+	const narrowed = new SpanOfRun(run, run.intervals, span, process, phase);
 	narrowed.takeHolds();
 	narrowed.takeWaits();
 	narrowed.takeBlame();

@@ -82,11 +82,11 @@ class Rows {
 }
 
 export class Timeline {
-	constructor(facts, nrLocks, columns) {
+	constructor(facts, nrLocks, columns, lastEnd) {
 		Object.assign(this, facts);
 		this.nrLocks = nrLocks;
 		/** the last moment; never 0, so that it can divide */
-		this.endTime = Math.max(1, facts.end_ns);
+		this.endTime = Math.max(1, facts.end_ns, lastEnd);
 		this.holds = new Rows(facts.holds, columns.hold_begin, columns.hold_length,
 			columns.hold_context);
 		this.waits = new Rows(facts.waits, columns.wait_begin, columns.wait_length,
@@ -98,6 +98,8 @@ export class Timeline {
 		this.contextClass = Int32Array.from(columns.context_class, (n) => n - 1);
 		this.contextStack = Uint32Array.from(columns.context_stack);
 		this.contextShared = Uint8Array.from(columns.context_mode);
+		/** index of its phase, or -1: of one without entry, of a join, or there are no phases */
+		this.contextPhase = Int32Array.from({ length: this.contextLock.length }, (_, i) => (columns.context_phase?.[i] ?? 0) - 1);
 		this.binHeld = columns.bin_held;
 		this.binWaited = columns.bin_waited;
 	}
@@ -196,5 +198,6 @@ export class Timeline {
 }
 
 export function makeTimeline(run, columns) {
-	return new Timeline(run.timeline, run.locks.length, columns);
+	const lastEnd = (run.spans ?? []).reduce((last, span) => Math.max(last, span.end), 0);
+	return new Timeline(run.timeline, run.locks.length, columns, lastEnd);
 }

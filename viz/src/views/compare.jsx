@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What changed from one run to the other: in words, then class by class.
-import { compareRuns, holdChanged, waitChanged } from '../data/compare.js';
-import { formatChange, formatCount, formatPercent, formatTime } from '../format.js';
+import { comparePhases, compareRuns, holdChanged, waitChanged } from '../data/compare.js';
+import { perUnit } from '../data/phases.js';
+import { formatChange, formatCount, formatPercent, formatRate, formatTime } from '../format.js';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
 import { chooseClass, goTo } from '../state.js';
@@ -40,13 +41,26 @@ function tellHold({ name, before, now }) {
 		`(${formatChange(before.hold_p50_ns, now.hold_p50_ns)}).`;
 }
 
+/** Work that is done alike takes the same locks in every run: what differs is the program's doing. */
+function tellUnits(base, run) {
+	const rates = comparePhases(base, run).map(({ name, before, now }) => ({
+		name, before: perUnit(before?.all.acquired, before?.work_units), now: perUnit(now?.all.acquired, now?.work_units),
+	}));
+	if (rates.length === 0)
+		rates.push({ name: null, before: perUnit(base.totals.acquisitions, base.work_units), now: perUnit(run.totals.acquisitions, run.work_units) });
+	return rates.filter(({ before, now }) => before && now && formatRate(before) !== formatRate(now)).slice(0, TOLD).map(({ name, before, now }) => ({
+		row: { index: null }, isWorse: now > before,
+		text: `A unit of work${name === null ? '' : ` in phase ${name}`} took ${formatRate(before)} locks before and takes ${formatRate(now)} now (${formatChange(before, now)}).`,
+	}));
+}
+
 /** { row, text, isWorse }, the largest changes first. */
 function tellChanges(rows, base, run) {
 	const waits = rows.filter((row) => waitChanged(row, base, run)).slice(0, TOLD)
 		.map((row) => ({ row, text: tellWait(row), isWorse: row.wait > 0 }));
 	const holds = rows.filter(holdChanged).slice(0, TOLD)
 		.map((row) => ({ row, text: tellHold(row), isWorse: row.now.hold_p50_ns > row.before.hold_p50_ns }));
-	return [...waits, ...holds];
+	return [...tellUnits(base, run), ...waits, ...holds];
 }
 
 function Change({ change }) {
@@ -86,6 +100,24 @@ const COLUMNS = [
 	...pair('acquired', 'acquired', 'how often it was taken', (c) => c.acquired, formatCount),
 ];
 
+/** Units that are done alike make acquisitions comparable without any tolerance. */
+const PHASE_COLUMNS = [
+	{ key: 'name', title: 'phase', text: true, value: (r) => r.name,
+		cell: (r) => <>{r.name}{r.state && <span class="aside"> {r.state}</span>}</> },
+	...pair('time', 'time', 'that the program was in it', (p) => p?.time_ns ?? null, formatTime),
+	...pair('acquired', 'acquired', 'locks taken in it', (p) => p?.all.acquired ?? null, formatCount),
+	...pair('wait', 'wait', 'all the time that threads waited for locks', (p) => p?.all.wait_ns ?? null, formatTime),
+	...pair('share', 'share', 'of the threads\' time in this phase', (p) => (p?.thread_ns ? p.all.wait_ns / p.thread_ns : null), formatPercent),
+	...pair('units', 'units', 'units of work', (p) => p?.work_units ?? null, formatCount),
+	...pair('perunit', 'acquired / unit', 'acquisitions for each unit of work', (p) => perUnit(p?.all.acquired, p?.work_units), formatRate),
+	...pair('waitunit', 'wait / unit', 'waiting for each unit of work', (p) => perUnit(p?.all.wait_ns, p?.work_units), formatTime),
+];
+
+function PhaseChanges({ run, base }) {
+	const rows = comparePhases(base, run);
+	return rows.length > 0 && <Table caption="Phases, before and now" columns={PHASE_COLUMNS} rows={rows} sortBy="time" limit={10} keyOf={(r) => r.name} />;
+}
+
 export function CompareView({ run, base }) {
 	const rows = compareRuns(base, run), changes = tellChanges(rows, base, run);
 	return (
@@ -97,6 +129,7 @@ export function CompareView({ run, base }) {
 			</ul>
 			<p class="hint">One run against one. Waiting differs between runs of the same program, often by a third; hold times hardly do.</p>
 			<Table caption="Classes of locks, before and now" columns={COLUMNS} rows={rows} sortBy="wait" limit={10} keyOf={(r) => `${r.kind} ${r.name}`} />
+			<PhaseChanges run={run} base={base} />
 		</Section>
 	);
 }

@@ -104,7 +104,9 @@ export function Lanes({ run, timeline, lanes, marks, width }) {
 	const byThread = lanesBy.value === 'thread', span = range.value ?? wholeRun(timeline);
 	const laneOfThread = useMemo(() => new Map(byThread ? lanes.map((lane, i) => [lane.index, i]) : []), [lanes]);
 	const names = useMemo(() => lanes.map((lane) => <div key={lane.index} title={lane.label}>{lane.label}</div>), [lanes]);
+	const offs = useMemo(() => run.spans.filter((s) => s.off), [run]);
 	const picture = {
+		offs,
 		lanes, laneOfThread, top, span, width, height, arrows: byThread,
 		chosen: (lane) => lane.index === (byThread ? chosenThread : chosenLock).value,
 	};

@@ -3,7 +3,8 @@
 import { Histogram } from '../parts/histogram.jsx';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
-import { formatCount, formatFrame, formatPercent, formatTime } from '../format.js';
+import { formatCount, formatFrame, formatPercent, formatRate, formatTime } from '../format.js';
+import { perUnit } from '../data/phases.js';
 import { physicalFrame } from '../data/places.js';
 import { chooseClass, chooseLock, chosenClass, chosenLock, lockSort } from '../state.js';
 
@@ -23,6 +24,8 @@ function counterColumns(run) {
 			value: (r) => r.all.wait_max_ns, cell: (r) => (r.all.wait_ns ? formatTime(r.all.wait_max_ns) : '') },
 		{ key: 'acquired', title: 'acquired', hint: 'how often it was taken',
 			value: (r) => r.all.acquired, cell: (r) => formatCount(r.all.acquired) },
+		...(run.work_units > 0 ? [{ key: 'perunit', title: '/ unit', hint: 'acquisitions for each unit of work of the program',
+			value: (r) => perUnit(r.all.acquired, run.work_units), cell: (r) => formatRate(perUnit(r.all.acquired, run.work_units)) }] : []),
 		{ key: 'contended', title: 'contended', hint: 'of these, how often somebody had to wait',
 			value: (r) => ratio(r.all.contended, r.all.acquired), cell: (r) => formatPercent(ratio(r.all.contended, r.all.acquired)) },
 		{ key: 'hold', title: 'hold', hint: 'all the time that it was held',

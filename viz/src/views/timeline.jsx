@@ -12,6 +12,7 @@ import { describe, holderOf, lockName, placeOf } from '../data/describe.js';
 import { countWaiters, longestWaits, makeLockLanes, makeThreadLanes, markUnderLock, markWaitedFor, orderLanes } from '../data/lanes.js';
 import { makeTicks, formatTick } from '../data/zoom.js';
 import { formatCount, formatPercent, formatTime } from '../format.js';
+import { Bands } from '../parts/bands.jsx';
 import { Section } from '../parts/section.jsx';
 import { Table } from '../parts/table.jsx';
 import { chosenProcess, lanesBy, lanesOrder, range } from '../state.js';
@@ -66,13 +67,14 @@ function Axis({ timeline, width }) {
 	);
 }
 
-function Legend({ timeline }) {
+function Legend({ run, timeline }) {
 	const kinds = [['held', 'held'], ['held-waiters', 'held, others waited'], ['wait', 'waiting for a lock'],
 		['blocked', 'waiting while holding another'], ['cond', 'condition, signal, barrier, join, futex'],
 		...(timeline.isComplete ? [] : [['short', 'held in pieces too short to draw']])];
 	return (
 		<ul class="legend">
 			{kinds.map(([kind, words]) => <li key={kind}><span class={`swatch ${kind}`} aria-hidden="true" />{words}</li>)}
+			{run.spans.some(({ off }) => off) && <li><span class="swatch off" aria-hidden="true" />not recorded</li>}
 			<li><span class="swatch arrows" aria-hidden="true">↕</span>who released to whom</li>
 		</ul>
 	);
@@ -202,12 +204,13 @@ function Drawn({ run, shown, timeline, found }) {
 				<Chooser name="lanes" legend="a lane for each" value={lanesBy} words={[['thread', 'thread'], ['lock', 'lock']]} />
 				<Chooser name="order" legend="ordered by" value={lanesOrder} words={[['waiting', 'waiting'], ['start', 'start'], ['name', 'name']]} />
 			</div>
-			<Legend timeline={timeline} />
+			<Legend run={run} timeline={timeline} />
 			<SpanWords timeline={timeline} />
 			<Missing timeline={timeline} />
 			<div class="timeline" ref={box} style={{ '--names': `${names}px` }}>
 				<div class="strip"><Overview timeline={timeline} width={width} /></div>
 				<div class="strip"><Axis timeline={timeline} width={width} /></div>
+				<Bands run={run} span={range.value ?? wholeRun(timeline)} width={width} />
 				<Lanes run={run} timeline={timeline} lanes={lanes} marks={marks} width={width} />
 			</div>
 			<Tip />
