@@ -33,7 +33,7 @@ class Trace:
         self.phase_name = self.data[12816:12880].split(b"\0")[0].decode("utf-8", "replace")
         self.nodes, self.names, self.stats, self.phases = {}, {}, [], []
         self.locks, self.told = {}, {}  # told: bytes of the latest names, by what and number
-        self.nr_names = 0
+        self.nr_names = self.nr_stacks = 0
         self.slots, self.blocks, self.ctl_blocks = {}, collections.defaultdict(list), 0
         for at in range(BLOCK, len(self.data), BLOCK):
             self.block(at)
@@ -57,6 +57,8 @@ class Trace:
             if kind == NODE:
                 assert number not in self.nodes, f"node {number} twice"
                 self.nodes[number] = struct.unpack_from("<IIQII", self.data, at + 8)
+            elif kind == STACK:
+                self.nr_stacks += 1
             elif kind == LOCK:
                 self.locks[number] = struct.unpack_from("<QQII", self.data, at + 8)
             elif kind == NAME:
