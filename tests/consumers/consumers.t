@@ -228,7 +228,10 @@ PERFETTO_QUERIES = {
     "astray": "SELECT count(*) FROM slice s JOIN slice p ON p.id = s.parent_id"
               " WHERE s.ts < p.ts OR s.ts + s.dur > p.ts + p.dur",
     "waiting": "SELECT ifnull(sum(ns), 0) FROM (SELECT cast(value AS INT) *"
-               " (lead(ts, 1, ts) OVER (PARTITION BY track_id ORDER BY ts) - ts) ns FROM counter)",
+               " (lead(ts, 1, ts) OVER (PARTITION BY track_id ORDER BY ts) - ts) ns FROM counter"
+               " JOIN process_counter_track t ON t.id = track_id WHERE name GLOB 'waiting for *')",
+    "phases": "SELECT category, slice.name, pid, ts, dur FROM slice"
+              " JOIN process_track t ON t.id = track_id JOIN process USING (upid)",
 }
 
 
@@ -266,8 +269,12 @@ def perfetto_facts(tests, name, traces, slack=1):
                sorted((slices[a], slices[b]) for a, b in said["flows"]))
     tests.same("trace_processor: counters",
                sorted((trace.tracks[track]["name"], ns, value)
-                      for track, values in trace.counters.items() for ns, value in values),
+                      for track, values in [*trace.counters.items(), *trace.works.items()]
+                      for ns, value in values),
                sorted((counter, ns, value) for counter, _, ns, value in said["counters"]))
+    tests.same("trace_processor: phases", sorted((s.category, s.name, trace.thread_of(s)["pid"], s.begin,
+                                                   s.end - s.begin) for s in trace.phases),
+               sorted(said["phases"]))
     perfetto_totals(tests, report, told_waits(tests, traces), slices.values(), said["waiting"][0][0],
                     slack)
     return trace
@@ -317,6 +324,9 @@ def trace_processor(tests):
     perfetto_facts(tests, "names with control characters", ["small.trace"], slack=0)
     tests.run(os.path.join(BUILD, "tests", "export_trace"), "events", tests.path("worked.trace"))
     perfetto_facts(tests, "a run worked out by hand", ["worked.trace"], slack=0)
+    tests.run(os.path.join(BUILD, "tests", "page_traces"), "phases", tests.path("phases.trace"))
+    trace = perfetto_facts(tests, "phases and units of work", ["phases.trace"], slack=0)
+    tests.same("there are phases", (5, 1), (len(trace.phases), len(trace.works)))
     tests.record_all("shared.%p.trace", os.path.join(BUILD, "samples", "shared_mutex"))
     shared = [os.path.basename(p) for p in sorted(glob.glob(tests.path("shared.*.trace")))]
     tests.same("two processes", 2, len(shared))
