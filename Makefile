@@ -50,7 +50,7 @@ fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 preload_obj := $(preload_src:%.c=$(BUILD)/obj/preload/%.o)
 confirm_obj := $(confirm_src:%.c=$(BUILD)/obj/preload/%.o)
 analyzer_obj := $(analyzer_src:%.c=$(BUILD)/obj/analyzer/%.o)
-helper_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard tests/lib/*.c))
+helper_obj := $(patsubst %.c,$(BUILD)/obj/analyzer/%.o,$(wildcard tests/lib/*.c) preload/flight.c)
 asan_obj := $(analyzer_obj:$(BUILD)/%=$(BUILD)/asan/%)
 
 # Units link the analyzer without its main().
@@ -243,7 +243,7 @@ $(filter $(BUILD)/asan/unit/test_unwind%,$(asan_units)): $(unwind_obj:$(BUILD)/%
 # for the thread sanitizer, and linked without its library.
 model_cflags := -D__thread= '-Dtls_model(x)=unused' -Dconstructor=unused
 model_shim := $(addprefix preload/,records.c file.c fork.c node.c lock.c ring.c process.c clock.c \
-	attempt.c told.c phase.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
+	attempt.c told.c phase.c flight.c hook.c loader.c options.c build_id.c) trace/fold.c trace/checksum.c $(wildcard tests/model/open_*.c)
 model_own := $(filter-out tests/model/open_%,$(wildcard tests/model/*.c))
 model_obj := $(model_shim:%.c=$(BUILD)/model/shim/%.o) $(model_own:%.c=$(BUILD)/model/own/%.o)
 
@@ -327,7 +327,7 @@ bench-check: all $(BUILD)/bench/sections
 
 # One entry function a target, tests/fuzz/fuzz_NAME.c, and three ways to call it: `make check` runs
 # the checked-in corpora with any compiler, libFuzzer comes with clang, AFL++ with its own.
-fuzz_parts := $(filter-out analyzer/main.c,$(analyzer_src)) tests/lib/tracegen.c tests/fuzz/fuzz.c \
+fuzz_parts := $(filter-out analyzer/main.c,$(analyzer_src)) tests/lib/tracegen.c preload/flight.c tests/fuzz/fuzz.c \
 	tests/fuzz/steps.c
 # The target is a module's loader to it, and its stack.
 fuzz_unwind_parts := $(filter-out preload/unwind.c preload/unwind_module.c,$(wildcard preload/unwind*.c))

@@ -21,6 +21,7 @@ int cmd_html(int argc, char **argv);
  */
 int html_make(const char *output, const char *const *paths, size_t nr, char **path);
 int cmd_export(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);

@@ -195,13 +195,33 @@ static void print_process(const struct reader *reader)
 		   reader_ns_per_tick(reader));
 }
 
+/* Events of waits that profile mode kept. */
+static uint64_t kept_bytes(const struct reader *reader)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < reader_nr_flights(reader); i++) {
+		const struct reader_stream *flight = reader_flight(reader, i);
+
+		for (size_t k = 0; k < flight->nr_chunks; k++)
+			bytes += (uint64_t)(flight->chunks[k].end - flight->chunks[k].begin);
+	}
+	return bytes;
+}
+
 static void print_content(const struct reader *reader)
 {
+	char buf[OUTPUT_NUMBER];
+
 	print_fact("blocks",
 		   "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64 " empty",
 		   reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
 		   reader_nr_blocks(reader, TRACE_BLOCK_SLOT),
 		   reader_nr_blocks(reader, TRACE_BLOCK_RECORDS), reader_nr_blocks(reader, 0));
+	if (reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT))
+		print_fact("kept waits", "%s in %" PRIu64 " flight blocks of %zu slots",
+			   output_size(buf, kept_bytes(reader)),
+			   reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT), reader_nr_flights(reader));
 	print_fact("dictionary",
 		   "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %" PRIu64
 		   " stacks, %" PRIu64 " modules",
@@ -317,6 +337,7 @@ static void json_content(struct json *json, const struct reader *reader)
 	json_uint(json, "events", reader_nr_blocks(reader, TRACE_BLOCK_EVENTS));
 	json_uint(json, "slots", reader_nr_blocks(reader, TRACE_BLOCK_SLOT));
 	json_uint(json, "records", reader_nr_blocks(reader, TRACE_BLOCK_RECORDS));
+	json_uint(json, "flights", reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT));
 	json_uint(json, "empty", reader_nr_blocks(reader, 0));
 	json_object_end(json);
 	json_uint(json, "threads", COUNT(reader, thread));

@@ -405,8 +405,10 @@ static int count_lock_stat(struct collect *c, const struct trace_stat *stat, boo
 	err = stat_counters(c, stat, is_own, node->mode, &counters);
 	if (!err)
 		err = count_lock(&c->model->locks[lock], node->mode, &counters);
-	if (!is_own)
+	if (!is_own) {
 		c->model->locks[lock].folded_wait_ns += counters.wait_ns;
+		c->folded_ticks[node->lock] += stat->wait_ticks;
+	}
 	if (!err)
 		err = counters_add(&c->model->sites[node->site].all, &counters);
 	if (!err)
@@ -458,7 +460,8 @@ static int collect_init(struct collect *c, struct pass *pass)
 	c->thread_row = malloc(pass->nr_threads * sizeof(*c->thread_row));
 	c->lock_row = malloc(pass->nr_locks * sizeof(*c->lock_row));
 	c->wait_ticks = calloc(pass->nr_locks, sizeof(*c->wait_ticks));
-	if (!c->thread_row || !c->lock_row || !c->wait_ticks)
+	c->folded_ticks = calloc(pass->nr_locks, sizeof(*c->folded_ticks));
+	if (!c->thread_row || !c->lock_row || !c->wait_ticks || !c->folded_ticks)
 		return -ENOMEM;
 	memset(c->thread_row, 0xff, pass->nr_threads * sizeof(*c->thread_row));
 	memset(c->lock_row, 0xff, pass->nr_locks * sizeof(*c->lock_row));
@@ -472,6 +475,7 @@ static void collect_fini(struct collect *c)
 	free(c->thread_row);
 	free(c->lock_row);
 	free(c->wait_ticks);
+	free(c->folded_ticks);
 }
 
 int collect_run(struct pass *pass)

@@ -20,6 +20,7 @@ struct collect {
 	size_t nr_hists;
 	uint32_t *thread_row, *lock_row; /* id -> index in the model */
 	uint64_t *wait_ticks;		 /* by lock id */
+	uint64_t *folded_ticks;		 /* of these, of the file's statistics */
 };
 
 /* collect_parts.c; each 0 or -ENOMEM. Locks come first: they say who can be blamed. */

@@ -194,6 +194,18 @@ int collect_wait_stacks(struct collect *c)
 
 /* ---- what is known of each lock in the course of time ---- */
 
+/* What the flight recorder has of the folded waits is known one by one. */
+static void take_kept(struct collect *c, uint32_t id, struct lock *lock)
+{
+	uint64_t folded = c->folded_ticks[id], kept = c->pass->tracks[id]->kept_ticks;
+
+	if (kept >= folded)
+		lock->folded_wait_ns = 0;
+	else
+		lock->folded_wait_ns -= (uint64_t)((unsigned __int128)lock->folded_wait_ns * kept /
+						   folded);
+}
+
 static void finish_lock(struct collect *c, uint32_t id)
 {
 	const struct pass *pass = c->pass;
@@ -202,6 +214,9 @@ static void finish_lock(struct collect *c, uint32_t id)
 	bool folded = pass->lock_facts[id] & PASS_FOLDED;
 
 	lock->lock_like = has_owner(pass, id, lock);
+	lock->is_folded = folded;
+	if (track)
+		take_kept(c, id, lock);
 	lock->unattributed_ns = lock->all.wait_ns - lock->folded_wait_ns;
 	lock->owner_changes = UINT64_MAX;
 	if (track && !folded && lock->record->flags & TRACE_LOCK_CONTENDED)

@@ -74,6 +74,12 @@ int ctl_work(struct ctl *ctl, uint64_t units);
 /* Into the file `output`, NULL: beside the trace. *path is its name, to be freed. */
 int ctl_snapshot(struct ctl *ctl, const char *output, char **path);
 
+/*
+ * Into an empty file: the same without the blocks of events, one block behind the other, so that it
+ * costs little, however long the program runs. Says nothing about errors.
+ */
+int ctl_snapshot_state(struct ctl *ctl, int fd);
+
 /* To stdout: lines for people, or one of JSON. */
 int ctl_status(struct ctl *ctl, bool as_json);
 

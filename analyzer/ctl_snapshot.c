@@ -30,7 +30,7 @@ enum { COPY_TRIES = 10, FOLD_TRIES = 8, NAMES_MAX = 10000 };
 
 /* What decides about a slot's blocks of events. */
 struct copied {
-	uint32_t block; /* number in the file */
+	uint32_t block, out; /* numbers in the trace and in the copy */
 	uint32_t slot;
 	uint32_t sequence, tail;
 };
@@ -38,6 +38,8 @@ struct copied {
 struct snapshot {
 	struct ctl *ctl;
 	int fd;
+	bool state_only;      /* no events: the blocks stand one behind the other */
+	uint32_t nr_out;      /* so many, without the header */
 	struct copied *slots; /* by number of the slot */
 	size_t nr_slots;
 	uint64_t end_ticks;
@@ -77,20 +79,55 @@ static int get(struct snapshot *s, uint32_t block)
 	return 0;
 }
 
+/* Where a block goes in the copy. */
+static uint32_t place_of(struct snapshot *s, uint32_t block)
+{
+	return s->state_only ? ++s->nr_out : block;
+}
+
 /* ---- slots ---- */
 
-/* Its head first, so that all events before it are in what is copied next. */
-static bool slot_copy(struct snapshot *s, uint32_t block)
-{
-	const struct trace_slot *from = ctl_block(s->ctl, block);
-	struct trace_slot *to = (void *)s->buffer;
-	uint32_t head = __atomic_load_n(&from->head, __ATOMIC_ACQUIRE);
+/* What changes when a ring is emptied. */
+struct front {
+	uint32_t thread, head, tail, sequence, thread_at_tail, wait_node;
+	uint64_t base_ticks;
+};
+_Static_assert(offsetof(struct trace_slot, thread) + offsetof(struct front, base_ticks) ==
+		       offsetof(struct trace_slot, base_ticks),
+	       "front is a part of slot");
 
-	memcpy(s->buffer, from, TRACE_BLOCK_SIZE);
+static int get_front(const struct snapshot *s, uint32_t block, struct front *front)
+{
+	ssize_t n =
+		pread(s->ctl->fd, front, sizeof(*front),
+		      (off_t)block * TRACE_BLOCK_SIZE + (off_t)offsetof(struct trace_slot, thread));
+
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	to->head = head;
-	return from->sequence == to->sequence && from->tail == to->tail &&
-	       from->base_ticks == to->base_ticks && head <= TRACE_RING_SIZE;
+	return n == sizeof(*front) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static bool same_ring(const struct front *a, const struct front *b)
+{
+	return a->sequence == b->sequence && a->tail == b->tail && a->base_ticks == b->base_ticks;
+}
+
+/* Its head first, so that all events before it are in what is copied next. */
+static int slot_copy(struct snapshot *s, uint32_t block, bool *whole)
+{
+	struct trace_slot *to = (void *)s->buffer;
+	struct front before, after;
+	int err = get_front(s, block, &before);
+
+	if (!err)
+		err = get(s, block);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!err)
+		err = get_front(s, block, &after);
+	if (err)
+		return err;
+	*whole = same_ring(&before, &after) && before.head <= TRACE_RING_SIZE;
+	to->head = before.head;
+	return 0;
 }
 
 static void forget_ring(struct snapshot *s)
@@ -103,15 +140,19 @@ static void forget_ring(struct snapshot *s)
 static int copy_slot(struct snapshot *s, uint32_t block)
 {
 	const struct trace_slot *slot = (const void *)s->buffer;
+	uint32_t out = place_of(s, block);
 	bool whole = false;
+	int err = 0;
 
-	for (int tries = 0; !whole && tries < COPY_TRIES; tries++)
-		whole = slot_copy(s, block);
+	for (int tries = 0; !err && !whole && tries < COPY_TRIES; tries++)
+		err = slot_copy(s, block, &whole);
+	if (err)
+		return err;
 	if (!whole)
 		forget_ring(s);
 	s->slots[s->nr_slots++] =
-		(struct copied){ block, slot->block.slot, slot->sequence, slot->tail };
-	return put(s, block, TRACE_BLOCK_SIZE);
+		(struct copied){ block, out, slot->block.slot, slot->sequence, slot->tail };
+	return put(s, out, TRACE_BLOCK_SIZE);
 }
 
 static int by_slot(const void *a, const void *b)
@@ -127,6 +168,7 @@ static int copy_slots(struct snapshot *s)
 
 	free(s->slots);
 	s->nr_slots = 0;
+	s->nr_out = 0;
 	s->slots = calloc(s->ctl->nr, sizeof(*s->slots));
 	if (!s->slots)
 		return -ENOMEM;
@@ -176,7 +218,7 @@ static int copy_records(struct snapshot *s, uint32_t block)
 
 	while (bytes && !s->buffer[bytes - 1])
 		bytes--;
-	return err ? err : put(s, block, bytes);
+	return err ? err : put(s, place_of(s, block), bytes);
 }
 
 static int copy_of_type(struct snapshot *s, enum ctl_block type,
@@ -203,12 +245,13 @@ static int copy_dictionary(struct snapshot *s)
 
 /* ---- rings that moved into statistics ---- */
 
+/* One that is gone has not. */
 static bool has_moved(const struct snapshot *s, const struct copied *slot)
 {
-	const struct trace_slot *now = ctl_block(s->ctl, slot->block);
+	struct front now;
 
-	return __atomic_load_n(&now->sequence, __ATOMIC_ACQUIRE) != slot->sequence ||
-	       __atomic_load_n(&now->tail, __ATOMIC_ACQUIRE) != slot->tail;
+	return get_front(s, slot->block, &now) == 0 &&
+	       (now.sequence != slot->sequence || now.tail != slot->tail);
 }
 
 static bool any_has_moved(const struct snapshot *s)
@@ -225,7 +268,7 @@ static int forget_moved(struct snapshot *s)
 
 	for (size_t i = 0; !err && i < s->nr_slots; i++) {
 		uint32_t none[2] = { 0, 0 };
-		off_t at = (off_t)s->slots[i].block * TRACE_BLOCK_SIZE +
+		off_t at = (off_t)s->slots[i].out * TRACE_BLOCK_SIZE +
 			   (off_t)offsetof(struct trace_slot, head);
 
 		if (has_moved(s, &s->slots[i]) && pwrite(s->fd, none, sizeof(none), at) < 0)
@@ -265,17 +308,17 @@ static int copy_header(struct snapshot *s)
 
 	memset(s->buffer, 0, sizeof(s->buffer));
 	memcpy(h, s->ctl->header, sizeof(*h));
-	h->nr_blocks = s->ctl->nr;
+	h->nr_blocks = s->state_only ? s->nr_out + 1 : s->ctl->nr;
 	if (h->end == TRACE_END_RUNNING) {
 		h->end_ticks = s->end_ticks;
 		calibrate(s, &h->calibration[1]);
 	}
-	if (ftruncate(s->fd, (off_t)s->ctl->nr * TRACE_BLOCK_SIZE) < 0)
+	if (ftruncate(s->fd, (off_t)h->nr_blocks * TRACE_BLOCK_SIZE) < 0)
 		return -errno;
 	return put(s, 0, sizeof(*h));
 }
 
-static int copy_all(struct ctl *ctl, int fd)
+static int copy_all(struct ctl *ctl, int fd, bool state_only)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
 	int err;
@@ -284,8 +327,9 @@ static int copy_all(struct ctl *ctl, int fd)
 		return -ENOMEM;
 	s->ctl = ctl;
 	s->fd = fd;
+	s->state_only = state_only;
 	err = copy_state(s);
-	if (!err)
+	if (!err && !state_only)
 		err = copy_of_type(s, CTL_EVENTS, copy_events);
 	if (!err)
 		err = copy_header(s);
@@ -332,7 +376,12 @@ static int write_file(struct ctl *ctl, const char *path)
 		err = -ESPIPE;
 	else if (fchmod(fd, ctl->file.st_mode & 0777) < 0) /* not for more eyes than the trace */
 		err = -errno;
-	return outfile_end(&file, err ? err : copy_all(ctl, fd));
+	return outfile_end(&file, err ? err : copy_all(ctl, fd, false));
+}
+
+int ctl_snapshot_state(struct ctl *ctl, int fd)
+{
+	return copy_all(ctl, fd, true);
 }
 
 int ctl_snapshot(struct ctl *ctl, const char *output, char **path)

@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "check", cmd_check, "the same as a gate: fail when locks got worse" },
 	{ "html", cmd_html, "the same and more as one page to look at" },
 	{ "export", cmd_export, "for other tools: pprof, Perfetto, speedscope, SQLite, ..." },
+	{ "top", cmd_top, "what a running program's locks do just now" },
 	{ "ctl", cmd_ctl, "a running program: phases, recording on and off, a snapshot" },
 	{ "info", cmd_info, "facts about a trace file" },
 	{ "dump", cmd_dump, "the raw events of a trace file as text" },

@@ -29,6 +29,7 @@ struct stream {
 	uint64_t ticks;		      /* time of the event before p */
 	uint64_t latest;	      /* as ticks, but it never goes back */
 	uint32_t thread;
+	bool is_kept; /* of a flight recorder: its events are in the file's statistics already */
 	struct pass_event *queue; /* [head, nr) */
 	size_t head, nr, capacity;
 	bool queued; /* it is in the heap by HEAD */
@@ -174,8 +175,35 @@ static void queue_event(struct pass *pass, struct stream *s, const struct trace_
 	queue_push(pass, s, &event);
 }
 
+/* Only for the blame. */
+static void take_kept(struct pass *pass, struct stream *s, struct trace_event *e)
+{
+	uint64_t waited = 0;
+	struct track *track;
+
+	if (e->type == TRACE_EV_THREAD) {
+		set_thread(pass, s, e->arg);
+		return;
+	}
+	e->arg = pass_node_id(pass, e->arg);
+	queue_event(pass, s, e);
+	if (e->type == TRACE_EV_ACQUISITION && e->value[ACQ_FLAGS] & TRACE_ACQ_WAITED)
+		waited = e->value[ACQ_WAIT];
+	else if (e->type == TRACE_EV_WAIT_END)
+		waited = e->value[0];
+	if (!waited || pass->nodes[e->arg].ignored)
+		return;
+	track = pass_track(pass, pass->nodes[e->arg].lock);
+	if (track)
+		track->kept_ticks += waited;
+}
+
 static void take_event(struct pass *pass, struct stream *s, struct trace_event *e)
 {
+	if (s->is_kept) {
+		take_kept(pass, s, e);
+		return;
+	}
 	if (e->type < TRACE_EV_CREATE || e->type == TRACE_EV_WORK)
 		e->arg = pass_node_id(pass, e->arg);
 	switch (e->type) {
@@ -333,9 +361,19 @@ static void step(struct merge *m)
 	}
 }
 
+static void stream_begin(struct merge *m, struct stream *s, const struct reader_stream *source)
+{
+	s->source = source;
+	for (size_t k = 0; k < source->nr_chunks; k++)
+		m->bytes += (uint64_t)(source->chunks[k].end - source->chunks[k].begin);
+	if (next_chunk(m->pass, s))
+		heap_push(&m->unfinished, s);
+}
+
 static int merge_init(struct merge *m, struct pass *pass)
 {
-	size_t nr = reader_nr_streams(pass->reader);
+	size_t nr_streams = reader_nr_streams(pass->reader);
+	size_t nr = nr_streams + reader_nr_flights(pass->reader);
 
 	*m = (struct merge){ .pass = pass, .nr = nr, .unfinished.by = DECODED, .waiting.by = HEAD };
 	m->streams = calloc(nr + 1, sizeof(*m->streams));
@@ -343,14 +381,11 @@ static int merge_init(struct merge *m, struct pass *pass)
 	m->waiting.at = calloc(nr + 1, sizeof(*m->waiting.at));
 	if (!m->streams || !m->unfinished.at || !m->waiting.at)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++) {
-		const struct reader_stream *source = reader_stream(pass->reader, i);
-
-		m->streams[i].source = source;
-		for (size_t k = 0; k < source->nr_chunks; k++)
-			m->bytes += (uint64_t)(source->chunks[k].end - source->chunks[k].begin);
-		if (next_chunk(pass, &m->streams[i]))
-			heap_push(&m->unfinished, &m->streams[i]);
+	for (size_t i = 0; i < nr_streams; i++)
+		stream_begin(m, &m->streams[i], reader_stream(pass->reader, i));
+	for (size_t i = nr_streams; i < nr; i++) {
+		m->streams[i].is_kept = true;
+		stream_begin(m, &m->streams[i], reader_flight(pass->reader, i - nr_streams));
 	}
 	return 0;
 }

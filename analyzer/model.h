@@ -75,6 +75,7 @@ struct lock {
 	uint32_t max_waiters;		/* at one moment; UINT32_MAX: not known */
 	uint64_t unattributed_ns;	/* of all.wait_ns: what no hold explains */
 	uint64_t folded_wait_ns;	/* of all.wait_ns: recorded as statistics, no blame is known */
+	bool is_folded; /* some of it came as statistics: not all holds are known */
 	bool lock_like;			/* a mutex, or used as one: hold time means something */
 };
 

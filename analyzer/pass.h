@@ -97,6 +97,7 @@ struct track {
 	size_t nr_waits, cap_waits, nr_closed, cap_closed;
 	struct wait_start *starts;
 	size_t nr_starts, cap_starts;
+	uint64_t kept_ticks; /* waited, of what the program folded: known one by one all the same */
 	uint64_t owner_changes;
 	uint64_t exclusive_end, any_end; /* latest ends of holds */
 	uint32_t owner, max_waiters;

@@ -286,6 +286,8 @@ void reader_close(struct reader *reader)
 	free(reader->owned.item);
 	free(reader->chunks.item);
 	free(reader->streams.item);
+	free(reader->flights.item);
+	free(reader->flight_refs.item);
 	free(reader->damages.item);
 	free(reader->phase_records.item);
 	free(reader->phase_names.item);
@@ -321,7 +323,7 @@ uint64_t reader_file_bytes(const struct reader *reader)
 
 uint64_t reader_nr_blocks(const struct reader *reader, enum trace_block_type type)
 {
-	return type <= TRACE_BLOCK_RECORDS ? reader->nr_of_type[type] : 0;
+	return type < TRACE_BLOCK_MAX ? reader->nr_of_type[type] : 0;
 }
 
 uint64_t reader_end_ticks(const struct reader *reader)

@@ -102,6 +102,13 @@ uint64_t reader_code_address(const struct reader *reader, uint64_t pc);
 size_t reader_nr_streams(const struct reader *reader);
 const struct reader_stream *reader_stream(const struct reader *reader, size_t i);
 
+/*
+ * The latest waits of slots whose events were folded: WAIT_BEGIN, WAIT_END, acquisitions that waited or
+ * were released to a waiter, and THREAD. They are in the statistics too, and older ones only there.
+ */
+size_t reader_nr_flights(const struct reader *reader);
+const struct reader_stream *reader_flight(const struct reader *reader, size_t i);
+
 /* Statistics that the shim folded (profile mode). Histograms of a stat by its record.id. */
 size_t reader_nr_stats(const struct reader *reader);
 const struct trace_stat *reader_stat(const struct reader *reader, size_t i);

@@ -411,7 +411,7 @@ static int walk_others(struct reader *reader, struct reader_vector *refs)
 		uint32_t type = block_type(reader, i);
 
 		next = reader_next_block(reader, i);
-		if (type <= TRACE_BLOCK_RECORDS)
+		if (type < TRACE_BLOCK_MAX)
 			reader->nr_of_type[type] += next - i;
 		switch (type) {
 		case TRACE_BLOCK_SLOT:
@@ -421,6 +421,9 @@ static int walk_others(struct reader *reader, struct reader_vector *refs)
 			break;
 		case TRACE_BLOCK_RECORDS:
 			err = reader_read_records(reader, i);
+			break;
+		case TRACE_BLOCK_FLIGHT:
+			err = reader_read_flight(reader, i);
 			break;
 		default:
 			block_unknown(reader, i);
@@ -440,6 +443,8 @@ int reader_read_blocks(struct reader *reader)
 		refs_sort(reader, &refs);
 		err = streams_make(reader, &refs);
 	}
+	if (!err)
+		err = reader_finish_flights(reader);
 	free(refs.item);
 	return err;
 }

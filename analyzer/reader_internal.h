@@ -5,6 +5,7 @@
  *	reader.c		opens, checks the header, hands out
  *	reader_map.c		the file in memory
  *	reader_blocks.c		walks the blocks: slots, chunks of events, streams
+ *	reader_flight.c		the latest waits that profile mode keeps
  *	reader_records.c	walks the records: dictionary and statistics
  *	reader_references.c	repairs what records say about each other
  *	reader_phases.c		takes the phases out of the tree of nodes
@@ -49,7 +50,7 @@ struct reader {
 	uint64_t bytes;		    /* of the file when it was opened */
 	uint64_t inode;
 	uint64_t nr_blocks;			      /* in these, a cut one included */
-	uint64_t nr_of_type[TRACE_BLOCK_RECORDS + 1]; /* 0: never written */
+	uint64_t nr_of_type[TRACE_BLOCK_MAX]; /* 0: never written */
 	bool live;				      /* when it was opened */
 	uint64_t opened_ns;	    /* CLOCK_MONOTONIC, before anything was read */
 	struct trace_header header; /* a copy, its texts terminated */
@@ -65,6 +66,8 @@ struct reader {
 	struct reader_vector owned;   /* const struct trace_slot *, of slots that have an owner */
 	struct reader_vector chunks;  /* struct reader_chunk, by stream */
 	struct reader_vector streams; /* struct reader_stream */
+	struct reader_vector flights; /* struct reader_stream */
+	struct reader_vector flight_refs; /* reader_flight.c's */
 	struct reader_vector damages; /* struct reader_damage */
 	uint64_t nr_damages;	      /* those that were not kept included */
 
@@ -107,6 +110,8 @@ uint64_t reader_next_block(const struct reader *reader, uint64_t number);
 int reader_read_blocks(struct reader *reader);
 int reader_read_records(struct reader *reader, uint64_t block);
 int reader_finish_records(struct reader *reader);
+int reader_read_flight(struct reader *reader, uint64_t block);
+int reader_finish_flights(struct reader *reader);
 int reader_finish_references(struct reader *reader);
 int reader_finish_phases(struct reader *reader);
 

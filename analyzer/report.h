@@ -92,6 +92,7 @@ struct report_row {
 	uint64_t owner_changes; /* UINT64_MAX: unknown */
 	uint64_t unattributed_ns, folded_wait_ns;
 	bool is_shared; /* between processes, so that holds may be in other traces */
+	bool is_folded; /* as lock.is_folded, of one of them */
 };
 
 struct report_rows {

@@ -150,12 +150,18 @@ static void collect_locks(struct report_rows *rows, const struct model *model)
 			.unattributed_ns = lock->unattributed_ns,
 			.folded_wait_ns = lock->folded_wait_ns,
 			.is_shared = is_shared(lock),
+			.is_folded = lock->is_folded,
 		};
 
 		split_readers(&row, &lock->read, &lock->write);
 		if (report_lock_contends(lock))
 			add_row(rows, row);
 	}
+}
+
+static bool is_folded(const struct lock *lock)
+{
+	return lock->is_folded;
 }
 
 /* A class is what one of its locks is: all are of one kind, used in the same places. */
@@ -173,9 +179,10 @@ static int collect_classes(struct report_rows *rows, const struct model *model)
 {
 	bool *contends = classes_with(model, report_lock_contends);
 	bool *shared = classes_with(model, is_shared);
+	bool *folded = classes_with(model, is_folded);
 	int err;
 
-	for (size_t i = 0; contends && shared && i < model->nr_classes; i++) {
+	for (size_t i = 0; contends && shared && folded && i < model->nr_classes; i++) {
 		const struct lock_class *class = &model->classes[i];
 		struct report_row row = {
 			.index = i,
@@ -188,15 +195,17 @@ static int collect_classes(struct report_rows *rows, const struct model *model)
 			.unattributed_ns = class->unattributed_ns,
 			.folded_wait_ns = class->folded_wait_ns,
 			.is_shared = shared[i],
+			.is_folded = folded[i],
 		};
 
 		split_readers(&row, &class->read, &class->write);
 		if (contends[i])
 			add_row(rows, row);
 	}
-	err = contends && shared ? 0 : -ENOMEM;
+	err = contends && shared && folded ? 0 : -ENOMEM;
 	free(contends);
 	free(shared);
+	free(folded);
 	return err;
 }
 

@@ -103,8 +103,9 @@ static void put_blame(const struct report *report, const struct report_row *row,
 	char part[OUTPUT_NUMBER];
 
 	if (!has_holder && !row->folded_wait_ns) {
-		fprintf(out, ". No other thread%s held it meanwhile: this was %s",
-			row->is_shared ? " of this process" : "", report_nobody(row));
+		fprintf(out, ". No other thread%s %s it meanwhile: this was %s",
+			row->is_shared ? " of this process" : "",
+			row->is_folded ? "is known to have held" : "held", report_nobody(row));
 		return;
 	}
 	if (has_holder)

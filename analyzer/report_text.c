@@ -144,8 +144,10 @@ static bool has_namesake(const struct model *model, const struct thread *thread)
 
 const char *report_nobody(const struct report_row *row)
 {
-	return row->is_shared ? "another process, hand-off or scheduling"
-			      : "hand-off and scheduling";
+	if (row->is_shared)
+		return "another process, hand-off or scheduling";
+	/* Of a profile only those holds are known at whose end somebody waited. */
+	return row->is_folded ? "hand-off, scheduling or short holds" : "hand-off and scheduling";
 }
 
 void report_put_thread(const struct report *report, FILE *out, const struct thread *thread)

@@ -9,11 +9,11 @@ _lockprof()
 		[[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]}; break; }
 	done
 	if [[ -z $command ]]; then
-		COMPREPLY=($(compgen -W 'record report order diff check html export confirm ctl info dump help --help --version' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm top ctl info dump help --help --version' -- "$cur"))
 		return
 	fi
 	if [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'record report order diff check html export confirm ctl info dump' -- "$cur"))
+		COMPREPLY=($(compgen -W 'record report order diff check html export confirm top ctl info dump' -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then

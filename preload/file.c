@@ -201,7 +201,7 @@ void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number
 {
 	struct trace_block *block = new_block(number);
 
-	if (!block)
+	if (!block && type != TRACE_BLOCK_FLIGHT)	/* that one can be done without */
 		block = take_aside(number);
 	if (!block)
 		return NULL;

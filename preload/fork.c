@@ -90,6 +90,8 @@ static void fork_child(void)
 	*t = kept->thread;
 	make_private(trace_header);
 	make_private(t->slot);
+	for (uint32_t i = 0; i < t->flight.nr; i++)
+		make_private(t->flight.block[i]);
 	for (uint32_t i = 0; i < kept->nr_blocks; i++) {
 		records.block[i] = kept->block[i];
 		if (kept->block[i])

@@ -49,14 +49,17 @@ static bool ring_write(struct thread *t)
 	return file_write_events(&head, t->ring + slot->tail);
 }
 
-static void folded_to(void *ctx, size_t bytes, uint64_t ticks)
+static void folded_to(void *ctx, size_t bytes, const struct trace_event *event)
 {
-	struct trace_slot *slot = ctx;
+	struct thread *t = ctx;
+	struct trace_slot *slot = t->slot;
 
-	slot->base_ticks = ticks;
+	slot->base_ticks = event->ticks;
 	barrier();
 	slot->tail = (uint32_t)bytes;
 	barrier();
+	if (event->type != TRACE_EV_PLAIN)
+		flight_add(&t->flight, t->number, event);
 }
 
 static void ring_fold(struct thread *t)
@@ -66,7 +69,8 @@ static void ring_fold(struct thread *t)
 
 	if (!t->fold.arena)
 		fold_init(&t->fold, &records, t->id);
-	fold_events(&t->fold, t->ring + slot->tail, t->ring + slot->head, &ticks, folded_to, slot);
+	t->flight.thread = slot->thread_at_tail;
+	fold_events(&t->fold, t->ring + slot->tail, t->ring + slot->head, &ticks, folded_to, t);
 	file_loss(TRACE_LOSS_EVENTS, t->fold.lost - lost);
 }
 

@@ -7,13 +7,18 @@
 
 #include "hold.h"
 
-/* glibc: __readers counts readers in its upper bits, waiting ones too; __writers all writers. */
+/*
+ * glibc: whoever sleeps sets bit 1 of one of the two futex words. Before that __readers counts readers
+ * in its upper bits, waiting ones too, and __writers waiting writers, unless readers are preferred.
+ */
 static inline bool rwlock_has_waiters(const pthread_rwlock_t *l, bool shared)
 {
 	unsigned int readers = __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> 3;
 	unsigned int writers = __atomic_load_n(&l->__data.__writers, __ATOMIC_RELAXED);
+	unsigned int slept = __atomic_load_n(&l->__data.__wrphase_futex, __ATOMIC_RELAXED) |
+			     __atomic_load_n(&l->__data.__writers_futex, __ATOMIC_RELAXED);
 
-	return shared ? writers > 0 : readers > 0 || writers > 1;
+	return slept & 2 || writers || (!shared && readers);
 }
 
 /* TRACE_LOCK_* */

@@ -58,6 +58,7 @@ static struct tables {
 
 int threads_init(void)
 {
+	flight_init(options.max_size);
 	if (!tables)
 		tables = records_pages(sizeof(*tables));
 	return tables ? 0 : -1;

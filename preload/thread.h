@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "../trace/fold.h"
+#include "flight.h"
 #include "hook.h"
 #include "unwind.h"
 
@@ -69,6 +70,7 @@ struct thread {
 	uint64_t nested;		/* calls forwarded because the shim was at work */
 	struct attempt told;		/* wait told by the program (told.c); thread NULL: none */
 	struct fold fold;
+	struct flight flight;
 	struct stack_cache stacks[STACK_CACHE_SIZE];
 	struct node_cache cache[CACHE_SIZE];
 } __attribute__((aligned(64)));	/* no line is shared with another thread's */

@@ -256,7 +256,7 @@ void fold_event(struct fold *fold, const struct trace_event *event)
 }
 
 size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned char *end,
-		   uint64_t *ticks, void (*done)(void *ctx, size_t bytes, uint64_t ticks),
+		   uint64_t *ticks, void (*done)(void *ctx, size_t bytes, const struct trace_event *event),
 		   void *ctx)
 {
 	const unsigned char *begin = p, *next;
@@ -266,7 +266,7 @@ size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned cha
 		p = next;
 		*ticks = e.ticks;
 		if (done)
-			done(ctx, (size_t)(p - begin), e.ticks);
+			done(ctx, (size_t)(p - begin), &e);
 		fold_event(fold, &e);
 	}
 	return (size_t)(p - begin);

@@ -102,12 +102,12 @@ static inline void fold_plain(struct fold *fold, uint32_t node, uint64_t hold)
 
 /*
  * Adds all events in [p, end), the first one's delta counting from *ticks, and moves *ticks to the
- * last one's time. Before it adds an event, calls done(ctx, bytes up to its end, time): the shim
+ * last one's time. Before it adds an event, calls done(ctx, bytes up to its end, event): the shim
  * moves its ring's tail there, so that a kill in between counts no event twice.
  * Returns the number of bytes read: less than end - p when damaged.
  */
 size_t fold_events(struct fold *fold, const unsigned char *p, const unsigned char *end,
-		   uint64_t *ticks, void (*done)(void *ctx, size_t bytes, uint64_t ticks),
+		   uint64_t *ticks, void (*done)(void *ctx, size_t bytes, const struct trace_event *event),
 		   void *ctx);
 
 /* Adds v to a histogram of the stat: its place, or 0 without room. */

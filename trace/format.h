@@ -7,6 +7,7 @@
  *	SLOT	 the live state and the ring of one thread at a time (mapped by the program)
  *	EVENTS	 a ring's content as it was when it was full (written once, with checksum)
  *	RECORDS	 dictionary and statistics: threads, locks, nodes, stacks, modules, ... (mapped)
+ *	FLIGHT	 profile mode: the latest waits of a slot, one by one (mapped)
  *
  * The pages of SLOT and RECORDS blocks are shared mappings: what was stored in them is in the
  * file whatever happens to the process afterwards. FORMAT.md tells the same in prose, with the
@@ -33,23 +34,27 @@ enum trace_block_type {
 	TRACE_BLOCK_SLOT = 2,
 	TRACE_BLOCK_EVENTS = 3,
 	TRACE_BLOCK_RECORDS = 4,
+	TRACE_BLOCK_FLIGHT = 5,
+	TRACE_BLOCK_MAX,
 };
 
 /*
  * Every block begins with this. A block whose magic is still zero was reserved but never written:
- * readers skip it. SLOT, RECORDS and HEADER blocks are live: length and checksum stay zero.
+ * readers skip it. SLOT, RECORDS and HEADER blocks are live: length and checksum stay zero. FLIGHT
+ * blocks are live too: `length` is stored after the bytes, `sequence` changes when they begin anew.
  */
 struct trace_block {
 	uint32_t magic;		/* TRACE_BLOCK_MAGIC, stored last */
 	uint16_t type;		/* enum trace_block_type */
 	uint16_t reserved;
-	uint32_t slot;		/* SLOT, EVENTS: number of the slot, from 1 */
-	uint32_t thread;	/* EVENTS: id of the thread that was running at its first event */
-	uint32_t sequence;	/* EVENTS: 1, 2, 3, ... within the slot; a ring's is one higher */
-	uint32_t length;	/* EVENTS: bytes of events behind this head */
+	uint32_t slot;		/* SLOT, EVENTS, FLIGHT: number of the slot, from 1 */
+	uint32_t thread;	/* EVENTS, FLIGHT: id of the thread that ran at its first event */
+	uint32_t sequence;	/* EVENTS: 1, 2, 3, ... within the slot; a ring's is one higher.
+				 * FLIGHT: the same, counted apart, and the oldest are gone */
+	uint32_t length;	/* EVENTS, FLIGHT: bytes of events behind this head */
 	uint64_t checksum;	/* EVENTS: trace_checksum() of those bytes */
-	uint64_t base_ticks;	/* EVENTS: time that the first event's delta counts from */
-	uint64_t last_ticks;	/* EVENTS: time of the last event */
+	uint64_t base_ticks;	/* EVENTS, FLIGHT: time that the first event's delta counts from */
+	uint64_t last_ticks;	/* EVENTS, FLIGHT: time of the last event */
 	uint64_t spare[2];	/* RECORDS: [0] TRACE_RECORDS_OF_*; else zero */
 };
 

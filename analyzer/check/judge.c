@@ -183,7 +183,7 @@ static int cannot_tell(struct check *check, const struct lock_change *lock, enum
 static int judge_absolute(struct check *check, const struct lock_change *lock,
 			  const struct limits *limits)
 {
-	size_t nr_runs = lock->in->more->nr;
+	bool tells_units = lock->in->more_telling == lock->in->more->nr;
 
 	for (int m = 0; m < NR_METRICS; m++) {
 		double value = lock->metric[m].more, limit = limits->absolute[m];
@@ -191,7 +191,7 @@ static int judge_absolute(struct check *check, const struct lock_change *lock,
 
 		if (isnan(limit))
 			continue;
-		if (metric_is_per_unit((enum metric)m) && lock->metric[m].nr_more < nr_runs) {
+		if (metric_is_per_unit((enum metric)m) && !tells_units) {
 			if (cannot_tell(check, lock, (enum metric)m, limits->absolute_line[m]))
 				return -ENOMEM;
 			continue;

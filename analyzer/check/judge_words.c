@@ -41,7 +41,8 @@ static void put_culprit(const struct result *result, FILE *out)
 	if (!place)
 		return;
 	if (result->metric == METRIC_ACQUISITIONS_PER_UNIT) {
-		fprintf(out, " Most of it is in %s, which gained %s.", place->place->text,
+		fprintf(out, " Most of it is in %s, which %s %s.", place->place->text,
+			result->lock->in->base->nr ? "gained" : "has",
 			metric_text(more, METRIC_ACQUISITIONS_PER_UNIT, place->acquired));
 		return;
 	}

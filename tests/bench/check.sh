@@ -6,7 +6,7 @@
 # first, so that what the machine does meanwhile comes to all alike; then each variant is checked
 # against the base of its round, with gate_wait=yes, so that all tiers are asked. Then lockprof
 # check makes its own runs, as many as it takes for waiting. Then the same with a busy loop beside it
-# for each processor, as nice as the programs.
+# for each processor, a little nicer than the programs.
 #
 #   ROUNDS=100   rounds without, and as many with load; LOADS=no: only without
 #   SAVE=FILE    adds a line for each check to a file; check_table.py makes a table of such files
@@ -123,7 +123,7 @@ round() {
 
 start_load() {
 	for processor in $(seq "$(nproc)"); do
-		sh -c 'while :; do :; done' &
+		nice -n 5 sh -c 'while :; do :; done' &
 		loaders="$loaders $!"
 	done
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../preload/file.h"
+#include "../../preload/flight.h"
 #include "../../trace/fold.h"
 #include "tracegen.h"
 
@@ -26,6 +28,8 @@ struct tracegen {
 	uint32_t next_id[NR_TYPES];
 	uint32_t *slot_block; /* by slot number - 1 */
 	struct fold *fold;    /* by slot number - 1 */
+	struct flight *flight; /* the same */
+	bool keeps_waits;
 	uint32_t nr_slots;
 	uint64_t latest; /* ticks of the latest event */
 	struct arena arena;
@@ -157,6 +161,7 @@ void tracegen_free(struct tracegen *g)
 	free(g->block);
 	free(g->slot_block);
 	free(g->fold);
+	free(g->flight);
 	free(g);
 }
 
@@ -302,6 +307,8 @@ uint32_t tracegen_slot(struct tracegen *g, uint32_t thread)
 
 	g->slot_block = must(realloc(g->slot_block, slot * sizeof(*g->slot_block)));
 	g->fold = must(realloc(g->fold, slot * sizeof(*g->fold)));
+	g->flight = must(realloc(g->flight, slot * sizeof(*g->flight)));
+	g->flight[slot - 1] = (struct flight){ .nr = 0 };
 	g->slot_block[slot - 1] = block_new(g, TRACE_BLOCK_SLOT);
 	fold_init(&g->fold[slot - 1], &g->arena, thread);
 	s = tracegen_slot_state(g, slot);
@@ -433,13 +440,40 @@ uint32_t tracegen_flush_killed(struct tracegen *g, uint32_t slot)
 	return write_events(g, slot);
 }
 
+void tracegen_keep_waits(struct tracegen *g)
+{
+	flight_init(0);
+	g->keeps_waits = true;
+}
+
+/* Where preload/flight.c gets its blocks: of the generator that folds now. */
+static struct tracegen *folding;
+
+void *file_map_block(enum trace_block_type type, uint32_t slot, uint32_t *number)
+{
+	*number = block_new(folding, (uint16_t)type);
+	block_at(folding, *number)->slot = slot;
+	return block_at(folding, *number);
+}
+
+static void keep(void *ctx, size_t bytes, const struct trace_event *event)
+{
+	uint32_t slot = *(uint32_t *)ctx;
+
+	(void)bytes;
+	if (folding->keeps_waits)
+		flight_add(&folding->flight[slot - 1], slot, event);
+}
+
 void tracegen_fold(struct tracegen *g, uint32_t slot)
 {
 	struct trace_slot *s = tracegen_slot_state(g, slot);
 	const unsigned char *bytes = ring(g, slot);
 	uint64_t ticks = s->base_ticks;
 
-	fold_events(&g->fold[slot - 1], bytes + s->tail, bytes + s->head, &ticks, NULL, NULL);
+	folding = g;
+	g->flight[slot - 1].thread = s->thread_at_tail;
+	fold_events(&g->fold[slot - 1], bytes + s->tail, bytes + s->head, &ticks, keep, &slot);
 	s->sequence++;
 	ring_reset(s);
 	tracegen_header(g)->mode = TRACE_MODE_PROFILE;

@@ -82,6 +82,8 @@ uint32_t tracegen_flush(struct tracegen *g, uint32_t slot);
 uint32_t tracegen_flush_killed(struct tracegen *g, uint32_t slot);
 /* The ring becomes STAT and HIST records, as in profile mode; a slot keeps its statistics. */
 void tracegen_fold(struct tracegen *g, uint32_t slot);
+/* From now on folding keeps the latest waits in FLIGHT blocks, by the shim's own code. */
+void tracegen_keep_waits(struct tracegen *g);
 
 /* A block that was reserved but never written. Returns its number. */
 uint32_t tracegen_hole(struct tracegen *g);

@@ -477,6 +477,8 @@ static const struct scenario scenarios[] = {
 	{ "stacks", 2, 0, 3, stacks_thread, NULL, NULL, NULL, 0 },
 	{ "phases", 2, 1, 3, phases_thread, NULL, NULL, phases_look, 0 },
 	{ "phases of one name", 2, 1, 2, phases_names_thread, NULL, NULL, phases_look, 0 },
+	{ "phases told twice", 2, 0, 2, phases_same_thread, phases_same_setup, NULL, phases_look,
+	  0 },
 	{ "phases and a recording thread", 2, 1, 2, phases_record_thread, NULL, phases_record_begin,
 	  phases_record_look, 0 },
 };

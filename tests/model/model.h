@@ -95,6 +95,8 @@ void phases_thread(int self);
 void phases_names_thread(int self);
 void phases_look(bool end);
 void phases_record_thread(int self);
+void phases_same_thread(int self);
+void phases_same_setup(void);
 void phases_record_begin(void);
 void phases_record_look(bool end);
 

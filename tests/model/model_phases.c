@@ -144,6 +144,31 @@ void phases_record_thread(int self)
 	thread_leave(t);
 }
 
+/* Who tells what another thread is just telling is in that phase, too. */
+void phases_same_thread(int self)
+{
+	const struct trace_header *header = (void *)model_file;
+
+	if (self == 1)
+		thread_begin(&unknown);
+	phase_begin("load");
+	if (self == 1)
+		model_assert(thread_self()->slot->bottom.path == phase_bottom(header->phase),
+			     "a phase that was told has begun");
+}
+
+/* A slot and a root are there: what is left is short. */
+void phases_same_setup(void)
+{
+	struct thread *fresh = thread_tls;
+
+	thread_begin(&unknown);
+	open_thread_end();
+	thread_tls = fresh;
+	phase_begin("load");
+	phase_begin(NULL);
+}
+
 void phases_record_begin(void)
 {
 	recorded = 0;

@@ -12,6 +12,7 @@
 #include "../../trace/checksum.c"	/* this program is one file to the build */
 #include "../../trace/fold.c"
 #include "../lib/tracegen.c"
+#include "../../preload/flight.c"
 
 #define CODE(offset) (1ull << 48 | (offset))
 #define US	     1000ull

@@ -8,7 +8,7 @@
  *
  * steps:  everything, then return.
  * grow:   takes all kinds of locks while recording is off, N times, contended too. Prints nothing.
- * held:   holds some of each, taken with recording on and off, prints "ready 1" and waits.
+ * held:   holds one of each and waits for a condition with recording off, prints "ready 1" and stays.
  *
  * usage: told_off steps|held | told_off grow N
  */
@@ -440,13 +440,30 @@ static void grow(void)
 		pthread_join(thread[i], NULL);
 }
 
+static void *wait_for_ever(void *unused)
+{
+	pthread_mutex_lock(&mu);
+	flag = true;
+	for (;;)
+		pthread_cond_wait(&cond, &mu);
+	return unused;
+}
+
 static void held(void)
 {
+	pthread_t thread;
+
 	for (int k = 0; k < KINDS; k++)
 		pair(k, A);
 	lockprof_stop();
 	for (int k = 0; k < KINDS; k++)
 		lock(k, A);
+	pthread_create(&thread, NULL, wait_for_ever, NULL);
+	for (bool waits = false; !waits;) {
+		pthread_mutex_lock(&mu);
+		waits = flag;
+		pthread_mutex_unlock(&mu);
+	}
 	puts("ready 1");
 	fflush(stdout);
 	for (;;)

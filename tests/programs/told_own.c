@@ -28,7 +28,7 @@
 
 enum { THREADS = 4, LONG = 10000 };
 
-static volatile int word[16];
+static volatile int word[32];
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long times;
 static int next;
@@ -90,6 +90,10 @@ static void misuse(void)
 	lockprof_lock_wait(lock, 0, NULL);
 	waited_pair(expect("another", "bw"));
 	pair(lock);
+	lock = expect("on_the_way", "bw");
+	lockprof_lock_wait(lock, 0, NULL);
+	pair(expect("met", "a"));
+	pair(lock);
 	lock = expect("thread_ended", "abc");
 	in_thread(wait_and_end, lock);
 	pair(lock); /* by its flags: nobody waits */
@@ -116,6 +120,16 @@ static void own(void)
 	lockprof_lock_acquired(lock, 0, NULL);
 	pthread_mutex_unlock(&mu);
 	lockprof_lock_release(lock);
+	lock = expect("guessed", "a"); /* an int is a spin lock until it is used */
+	lockprof_name_kind(&word[next], LOCKPROF_SPIN, "typed");
+	puts("own typed a");
+	pair(lock);
+	pair(&word[next++]);
+	pthread_mutex_lock(&mu);
+	lockprof_phase("late");
+	lockprof_work(5); /* in the phase of now, the mutex is not */
+	lockprof_phase(NULL);
+	pthread_mutex_unlock(&mu);
 	lock = expect("gave_up", "bft");
 	lockprof_lock_gave_up(lock, 0, NULL);
 	lockprof_lock_wait(lock, LOCKPROF_SHARED, NULL);

@@ -142,6 +142,88 @@ print(d["schema"], ", ".join(" ".join(map(str, (l["name"], l["state"], l["base_r
 is 'diff of what came and went' 0 "$(run diff base/run-1 safe)"
 like 'says so' '*gone: *cache_mu*' "$(cat out)"
 
+# Phases and units of work. A monitor takes table_mu at random times while the table is loaded; the
+# counts of phase "serve" are exact. Holds are not what this is about.
+requests=$BUILD/samples/request_phases
+mkdir calm once twice folded
+for i in 1 2 3; do
+	mkdir calm/run-$i once/run-$i twice/run-$i folded/run-$i
+	"$lockprof" record -q -o calm/run-$i/a.trace "$requests" 1000 >/dev/null
+	"$lockprof" record -q -o once/run-$i/a.trace "$requests" 1000 >/dev/null
+	"$lockprof" record -q -o twice/run-$i/a.trace "$requests" --twice 1000 >/dev/null
+	"$lockprof" record -q --opt mode=profile -o folded/run-$i/a.trace "$requests" --twice 1000 \
+		>/dev/null
+done
+printf '[check]\ngate_hold = no\n' >counts
+serving()
+{
+	run check --budget=counts --phase=serve "$@"
+}
+is 'a phase that did not change' 0 "$(serving once -b calm)"
+like 'its counts are exact' \
+	'*serve table_mu acquisitions_per_unit 1.000 1.000 0 % exact - pass*' "$(tr -s '\n ' ' ' <out)"
+is 'a lock once more for each request' 3 "$(serving twice -b calm)"
+like 'says what, how often, where' \
+	'*table_mu in phase serve: 2.000 acquisitions per unit of work instead of 1.000; rows_so_far < look_up gained 1.000. \[*request_phases.c:*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'and nothing else' 1 "$(grep -c '^regression: [^0-9]' out)"
+is 'recorded as statistics' 3 "$(serving folded -b calm)"
+like 'these count alike' '*table_mu in phase serve: 2.000 *rows_so_far < look_up gained 1.000.*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'another phase' 0 "$(run check --budget=counts --phase=load twice -b calm)"
+is 'a phase that is not there' 3 "$(serving --phase=sevre once -b calm)"
+like 'says which are' '*phase sevre: the new runs have no such phase; there are: load, serve.*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'a program without phases' 3 "$(serving slow -b base)"
+like 'told of none' '*the new runs have no such phase; the program told of none.*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'all forms of a phase' 3 "$(serving twice -b calm --github --junit=j.xml --sarif=s.json)"
+like 'annotations name it' '::error file=*,title=lockprof*table_mu in phase serve acquisitions_per_unit::*' \
+	"$(grep -m1 '^::error' out)"
+like 'JUnit does' '*name="table_mu in phase serve: acquisitions_per_unit"*' "$(cat j.xml)"
+like 'SARIF does' '*exact|request_phases/mutex/table_mu in phase serve|acquisitions_per_unit*' \
+	"$(cat s.json)"
+like 'the summary does' '*table\\_mu in phase serve | acquisitions_per_unit*' "$(cat summary)"
+is 'JSON of a phase' 3 "$(serving --json twice -b calm)"
+is 'has its comparison' 'serve 3 3 1.0 2.0 1000 serve' "$(python3 -c 'import json
+c = json.load(open("out")); phase = c["phases"][0]
+table = [l for l in phase["locks"] if l["name"] == "table_mu"][0]["metrics"]["acquisitions_per_unit"]
+print(phase["name"], phase["base_runs"], phase["new_runs"], float(table["base"]), float(table["new"]),
+      phase["new"]["runs"][0]["work_units"], c["results"][0]["phase"])')"
+
+# Budgets of phases.
+cat >phased <<'EOF'
+[phase "load"]
+wait_share = 100%
+[phase "serve"]
+acquisitions_per_unit = 2
+[lock "table_mu" in "serve"]
+acquisitions_per_unit = 1
+EOF
+is 'within the budget of a phase' 0 "$(run check --budget=phased once)"
+is 'over it' 3 "$(run check --budget=phased twice)"
+like 'all locks are' '*all locks in phase serve: the number of acquisitions per unit of work is 3.000 in the median run; the budget allows 2.000 (phased:4)*' \
+	"$(tr -s '\n ' ' ' <out)"
+like 'and the lock' '*table_mu in phase serve: *is 2.000 in the median run; the budget allows 1.000 (phased:6)*' \
+	"$(tr -s '\n ' ' ' <out)"
+printf '[phase "load"]\nacquisitions_per_unit = 9\n' >phased
+is 'a limit for units that are not told' 4 "$(run check --budget=phased once)"
+like 'says so' '*not all of the new runs mark their units of work.*' "$(tr -s '\n ' ' ' <out)"
+printf '[phase "stop"]\nwait_total = 1s\n[check]\non_missing_phase = ignore\n' >phased
+is 'a phase that may be missing' 0 "$(run check --budget=phased once)"
+is 'a budget of phases is written' 0 "$(run check --write-budget calm)"
+is 'with what is exact' 'acquisitions_per_unit = 1' \
+	"$(sed -n '/table_mu" in "serve"/,/^$/s/^\(acquisitions_per_unit = [0-9.]*\).*/\1/p' out)"
+mv out made
+is 'and is over when that grows' 3 "$(run check --budget=made twice)"
+like 'in the phase' '*table_mu in phase serve: *2.000 in the median run*' "$(tr -s '\n ' ' ' <out)"
+
+is 'diff of a phase' 0 "$(run diff --phase=serve calm twice)"
+like 'counts by units of work' '*phase serve, *, 1000 units of work*table_mu*1.000 2.000 +100 %*rows_so_far < look_up: *taken +1.000 per unit of work*' \
+	"$(tr -s '\n ' ' ' <out)"
+is 'diff of no phase' 1 "$(run diff --phase=sevre calm twice)"
+is 'says which there are' 'lockprof: there is no phase "sevre"; there are: "load", "serve"' "$(cat err)"
+
 # Files are read once for all runs: each process that reads them is one byte in ./forks.
 "${CC:-cc}" -shared -fPIC -o forks.so -x c - <<'EOF'
 #define _GNU_SOURCE

@@ -154,8 +154,12 @@ def steps(tap):
 def nothing_grows(tap):
     for options in OPTIONS[:2]:
         with Folder() as folder:
+            wrong, _ = folder.run("told_off", "grow", "0", options=options)
+            stacks = raw.Trace(folder.trace).nr_stacks
+            os.unlink(folder.trace)
             wrong, _ = folder.run("told_off", "grow", "3000", options=options)
             trace = raw.Trace(folder.trace)
+            wrong += f"{trace.nr_stacks - stacks} stacks\n" if trace.nr_stacks != stacks else ""
             grown = {kind for _, kind, _ in trace.events() if kind < raw.CREATE or kind == raw.WORK}
             wrong += f"events {grown}, {trace.stats}\n" if grown or trace.stats else ""
             held = [lock for lock in trace.locks.values() if lock[3] & 1]
@@ -198,6 +202,7 @@ def own_locks(tap):
             seen = letters(trace, name)
             wrong += f"{name}: {seen} instead of {events}\n" if seen != events else ""
         wrong += f"waits {trace.waits()}\n" if trace.waits() else ""
+        wrong += f"work {trace.work()}\n" if trace.work() != {"late": 5} else ""
         tap.result(wrong + no_such_nodes(trace) + folder.damages(), "locks of the program's own")
     for options in OPTIONS[:2]:
         with Folder() as folder:
@@ -271,6 +276,8 @@ def torn(tap):
             bottom = raw.NODE_OFF if trace.word >> 32 & 1 else trace.word & 0xffffffff
             if set(trace.bottoms().values()) != {bottom} or trace.waits():
                 wrong += f"{trace.word:x}: slots {trace.bottoms()}, waits {trace.waits()}\n"
+            if mode == "late" and trace.phase_name != "phase 2":
+                wrong += f"{trace.phase_name} is not what the last destructor said\n"
             tap.result(wrong + no_such_nodes(trace), f"no thread is left behind, {mode}")
 
 

@@ -277,12 +277,12 @@ struct progress {
 	uint64_t ticks;
 };
 
-static void note_progress(void *ctx, size_t bytes, uint64_t ticks)
+static void note_progress(void *ctx, size_t bytes, const struct trace_event *event)
 {
 	struct progress *progress = ctx;
 
-	assert_true(bytes > progress->bytes && ticks >= progress->ticks);
-	*progress = (struct progress){ bytes, progress->calls + 1, ticks };
+	assert_true(bytes > progress->bytes && event->ticks >= progress->ticks);
+	*progress = (struct progress){ bytes, progress->calls + 1, event->ticks };
 }
 
 static void test_done_is_called_for_each(void **state)
