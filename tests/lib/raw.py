@@ -31,6 +31,7 @@ class Trace:
         self.nr_blocks, self.end, self.features = u32(self.data, 96), u32(self.data, 116), u64(self.data, 80)
         self.word, self.end_ticks = u64(self.data, 12808), u64(self.data, 216)
         self.phase_name = self.data[12816:12880].split(b"\0")[0].decode("utf-8", "replace")
+        self.last_ticks = 0  # of blocks of events
         self.nodes, self.names, self.stats, self.phases = {}, {}, [], []
         self.locks, self.told = {}, {}  # told: bytes of the latest names, by what and number
         self.nr_names = self.nr_stacks = 0
@@ -45,6 +46,7 @@ class Trace:
         if kind == SLOT:
             self.slots[number] = at
         elif kind == EVENTS:
+            self.last_ticks = max(self.last_ticks, u64(self.data, at + 40))
             self.blocks[number].append((sequence, self.data[at + 64:at + 64 + length]))
         elif kind == RECORDS:
             self.ctl_blocks += u64(self.data, at + 48) == 1

@@ -4,15 +4,19 @@
  *
  * take N:  each of the threads takes the mutex N times
  * churn N: as many threads, N times over; each takes the mutex once
+ * fork:    a child that does nothing as long as we live; its number is printed first
  *
  * When a line is done it prints the line. It ends with its input.
  *
  * usage: steps THREADS
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 enum { THREADS_MAX = 256 };
 
@@ -64,6 +68,21 @@ static void churn(pthread_t *thread, int threads, int n)
 	}
 }
 
+static void make_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		exit(1);
+	if (pid) {
+		printf("%d ", (int)pid);
+		return;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	int threads = argc == 2 ? atoi(argv[1]) : 0, n;
@@ -82,6 +101,8 @@ int main(int argc, char **argv)
 			all_take(n);
 		else if (sscanf(line, "churn %d", &n) == 1)
 			churn(others, threads, n);
+		else if (strcmp(line, "fork\n") == 0)
+			make_child();
 		fputs(line, stdout);
 		fflush(stdout);
 	}

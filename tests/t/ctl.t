@@ -110,14 +110,17 @@ def slots_agree(trace):
 
 def phases(options):
     with Program(options=options) as program:
+        must(program.pid, "phase", "first")
+        program.tell("churn 1")  # threads that come after the change
         for line, name, times in (("before", None, 10), ("load", "load", 20), ("run", "run", 30),
                                   ("load again", "load", 40), ("after", None, 50)):
             must(program.pid, "phase", *([name] if name else ["--end"]))
             program.tell(f"take {times}")
         slots_agree(raw.Trace(program.trace))
         trace = program.end()
-        assert trace.taken() == {None: 60 * THREADS, "load": 60 * THREADS, "run": 30 * THREADS}, trace.taken()
-        assert [trace.names.get(node) for _, node, *_ in sorted(trace.phases)] == [None, "load", "run", "load", None]
+        assert trace.taken() == {None: 60 * THREADS, "load": 60 * THREADS, "run": 30 * THREADS,
+                                 "first": THREADS}, trace.taken()
+        assert [trace.names.get(node) for _, node, *_ in sorted(trace.phases)] == ["first", None, "load", "run", "load", None]
         assert all(a[3] < b[3] for a, b in zip(sorted(trace.phases), sorted(trace.phases)[1:])), "times"
         assert trace.features == 1 and trace.ctl_blocks == 1
         changes_are_whole(trace)
@@ -238,21 +241,13 @@ def rights():
 
 def child_of_it():
     """A forked child has its parent's trace in memory until it makes its own."""
-    with ledger.Folder() as folder:
-        script = ("import os,sys,threading\nif not os.fork():\n print(os.getpid(), flush=True)\n"
-                  " os.read(0, 1)\n os._exit(0)\nos.wait()")
-        with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              env={**os.environ, "LD_PRELOAD": ledger.SHIM,
-                                   "LOCKPROF_OPTIONS": f"output={folder.path}/%p.trace"}) as child:
-            pid = int(child.stdout.readline())
-            own = os.path.join(folder.path, f"{pid}.trace")
-            done = ctl(pid, "phase", "child")
-            if os.path.exists(own):
-                assert not done.returncode and raw.Trace(own).phase_name == "child", done
-            else:
-                assert done.returncode == 1 and "only its parent's" in done.stderr, done
-            assert not raw.Trace(os.path.join(folder.path, f"{child.pid}.trace")).word
-            child.stdin.write("x")
+    with Program() as program:
+        program.begin("fork")
+        child = program.child.stdout.readline().split()[0]
+        done = ctl(child, "phase", "child")
+        assert done.returncode == 1 and "only its parent's" in done.stderr, done
+        assert not raw.Trace(program.trace).word
+        must(program.pid, "phase", "parent")
 
 
 def full_disk():
@@ -435,7 +430,9 @@ def snapshot_at_work(options):
         for i in range(20):
             path = must(program.pid, "snapshot").strip()
             told = report(path)["run"]
-            taken = sum(raw.Trace(path).taken().values()) if i == 0 else told["acquisitions"]
+            copy = raw.Trace(path)
+            assert copy.last_ticks <= copy.end_ticks, "events of after the copy"
+            taken = sum(copy.taken().values()) if i == 0 else told["acquisitions"]
             assert last <= taken + 8 * THREADS and taken <= times * THREADS, (last, taken)
             last = max(last, taken)
             os.unlink(path)

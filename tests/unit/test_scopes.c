@@ -162,6 +162,7 @@ static void test_alone(void **state)
 	assert_int_equal(p.check.nr_eligible, 1);
 	assert_int_equal(judge_phases(&p, "[lock \"mu\"]\nhold_p50 = 900ns\n"), JUDGED_FAIL);
 	assert_int_equal(of(&p, "mu in phase serve", "hold_p50")->tier, TIER_BUDGET);
+	assert_null(of(&p, "mu", "hold_p50"));
 	assert_int_equal(judge_phases(&p, "[lock \"mu\"]\nhold_p50 = 1us\n"
 					  "[total]\nacquisitions_per_unit = 0.9\n"),
 			 JUDGED_FAIL);
