@@ -7,8 +7,8 @@
  * static variables. Not thread safe. Nothing here fails for want of a file: absent is a value
  * (function NULL, line 0). Strings are as found in the files, so a printer must escape them.
  *
- * symbols_new() takes DEBUGINFOD_URLS out of the environment, so that a report never waits for a
- * network. Separate debug files are looked for beside the module, in its .debug folder, in
+ * DEBUGINFOD_URLS counts for nothing, so that a report never waits for a network; a program that is
+ * run later has it still. Separate debug files are looked for beside the module, in its .debug folder, in
  * /usr/lib/debug, and in the directories of LOCKPROF_DEBUG_PATH (separated by colons).
  */
 #include <stdbool.h>

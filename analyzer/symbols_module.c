@@ -136,6 +136,7 @@ static char *find_by_build_id(const struct module *m, const char *directories)
 
 static const char *report(struct module *m, const struct debug_files *debug_files, const char *path)
 {
+	unsetenv("DEBUGINFOD_URLS"); /* of the child, as a rule: symbols_child.h */
 	m->dwfl = dwfl_begin(&debug_files->callbacks);
 	if (!m->dwfl)
 		return "out of memory";

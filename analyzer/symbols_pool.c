@@ -39,7 +39,6 @@ struct pool *pool_new(void)
 
 	if (!pool)
 		return NULL;
-	unsetenv("DEBUGINFOD_URLS");
 	elf_version(EV_CURRENT);
 	pool->holders = 1;
 	pool->nr_slots = FIRST_SLOTS;

@@ -14,10 +14,14 @@
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../analyzer/demangle.h"
@@ -415,9 +419,7 @@ static void test_separate_debug_files(void **state)
 			  "mv linked.debug extra/.build-id/%.2s/%s.debug",
 			  hex, hex, hex + 2));
 	setenv("LOCKPROF_DEBUG_PATH", path_of("extra"), 1);
-	setenv("DEBUGINFOD_URLS", "http://127.0.0.1:9", 1);
 	s = open_file("linked");
-	assert_null(getenv("DEBUGINFOD_URLS"));
 	assert_inlined_leaf(s, mark);
 	symbols_free(s);
 
@@ -431,6 +433,52 @@ static void test_separate_debug_files(void **state)
 		symbols_free(s);
 	}
 	unsetenv("LOCKPROF_DEBUG_PATH");
+}
+
+/* As a process whose environment names a server: libdw looks when it is loaded. */
+static int ask_nobody(const char *path)
+{
+	struct symbols *s = symbols_new(NULL);
+	const char *url = getenv("DEBUGINFOD_URLS");
+	const struct frame *frames;
+	bool kept;
+
+	symbols_add_module(s, 7, path, NULL, 0);
+	symbols_code(s, 7, 0x1000, true, &frames);
+	kept = url && getenv("DEBUGINFOD_URLS") == url;
+	symbols_free(s);
+	return kept ? 0 : 1;
+}
+
+/* No server is asked for what is missing; and the environment of programs run later is as it was. */
+static void test_no_network(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t bytes = sizeof(address);
+	int server = socket(AF_INET, SOCK_STREAM, 0), status;
+	struct pollfd calls = { .fd = server, .events = POLLIN };
+	char url[64];
+	pid_t pid;
+
+	(void)state;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(server, (void *)&address, bytes), 0);
+	assert_int_equal(listen(server, 4), 0);
+	assert_int_equal(getsockname(server, (void *)&address, &bytes), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+	assert_true(shell("strip -s -o bare pie"));
+	pid = fork();
+	if (!pid) {
+		setenv("DEBUGINFOD_URLS", url, 1);
+		setenv("DEBUGINFOD_TIMEOUT", "1", 1);
+		setenv("DEBUGINFOD_CACHE_PATH", path_of("cache"), 1);
+		execl("/proc/self/exe", "test_symbols", path_of("bare"), (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(poll(&calls, 1, 0), 0);
+	close(server);
 }
 
 static void test_minidebuginfo(void **state)
@@ -795,9 +843,10 @@ static void test_truncated(void **state)
 	free(whole);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_network),
 		cmocka_unit_test(test_inlined_frames),
 		cmocka_unit_test(test_shared_by_recordings),
 		cmocka_unit_test(test_shared_by_builds),
@@ -821,6 +870,8 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 	};
 
+	if (argc > 1)
+		return ask_nobody(argv[1]);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("symbols", tests, set_up, tear_down);
 }
