@@ -289,7 +289,7 @@ check-apps: all
 	@BUILD=$(BUILD) FULL=$(FULL) tests/run $(if $(APPS),$(APPS:%=tests/apps/%.t),$(wildcard tests/apps/*.t))
 
 # Exports in pprof, speedscope, Prometheus and others; what npm has of them is pinned by its lock.
-check-consumers: all $(BUILD)/tests/export_trace tests/consumers/node_modules/.fetched
+check-consumers: all $(BUILD)/tests/export_trace $(BUILD)/tests/page_traces tests/consumers/node_modules/.fetched
 	@BUILD=$(BUILD) tests/run tests/consumers/consumers.t
 
 tests/consumers/node_modules/.fetched: tests/consumers/package-lock.json tests/consumers/fetch_trace_processor

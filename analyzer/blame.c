@@ -257,6 +257,7 @@ static bool take_wait(struct pass *pass, uint32_t thread, uint64_t end, struct w
 static void set_node(const struct pass *pass, struct wait *wait, uint32_t node)
 {
 	wait->node = pass->nodes[node].same;
+	wait->phase = pass->nodes[node].phase;
 	wait->shared = pass->nodes[node].mode & TRACE_SHARED;
 	wait->ignored = pass->nodes[node].ignored;
 }
@@ -285,7 +286,8 @@ static void begin_wait(struct pass *pass, uint32_t lock, const struct pass_event
 
 static void count_wait(struct pass *pass, uint32_t lock, const struct wait *wait)
 {
-	uint32_t key[TALLY_KEY] = { lock, wait->stack, wait->node, wait->thread };
+	uint32_t key[TALLY_KEY] = { lock, wait->stack, wait->node, wait->thread,
+				    wait->phase };
 	struct tally_row *row;
 	uint64_t ticks = wait->end - wait->begin;
 

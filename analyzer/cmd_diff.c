@@ -38,7 +38,7 @@ static int print(const struct comparison *comparison, const struct arguments *ar
 static int find_phase(const char *phase, const struct runs *base, const struct runs *more)
 {
 	const struct run *run = &more->runs[0];
-	char text[512], list[512] = "";
+	char list[512] = "";
 
 	for (size_t i = 0; i < base->nr; i++)
 		if (run_has_phase(&base->runs[i], phase))
@@ -49,11 +49,10 @@ static int find_phase(const char *phase, const struct runs *base, const struct r
 	for (size_t i = 0, used = 0; i < run->nr_phases && used < sizeof(list); i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s\"%s\"",
 					 i ? ", " : "", run->phases[i]);
-	output_escape(text, sizeof(text), phase);
 	if (run->nr_phases)
-		output_error("there is no phase \"%s\"; there are: %s", text, list);
+		output_error("there is no phase \"%s\"; there are: %s", phase, list);
 	else
-		output_error("there is no phase \"%s\": the program told of none", text);
+		output_error("there is no phase \"%s\": the program told of none", phase);
 	return -ENOENT;
 }
 

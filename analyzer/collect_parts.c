@@ -145,9 +145,9 @@ int collect_blames(struct collect *c)
 	return err;
 }
 
-int collect_wait_stacks(struct collect *c)
+/* Rows of `tally` at the end of one of the model's arrays: of each lock they add up to its waiting. */
+static int add_wait_stacks(struct collect *c, struct tally *tally, void *array, size_t *nr)
 {
-	struct tally *tally = &c->pass->wait_stacks;
 	struct share share = { .ns = 0 };
 	uint32_t id = UINT32_MAX;
 
@@ -161,7 +161,7 @@ int collect_wait_stacks(struct collect *c)
 			share = share_begin(tally, i, c->wait_ticks[row->key[0]],
 					    lock->all.wait_ns);
 		id = row->key[0];
-		wait = store_push(&c->model->wait_stacks, &c->model->nr_wait_stacks, sizeof(*wait));
+		wait = store_push(array, nr, sizeof(*wait));
 		if (!wait)
 			return -ENOMEM;
 		*wait = (struct wait_stack){ .lock = c->lock_row[id],
@@ -169,11 +169,27 @@ int collect_wait_stacks(struct collect *c)
 					     .stack = row->key[1],
 					     .node = row->key[2],
 					     .site = c->pass->nodes[row->key[2]].address,
+					     .phase = row->key[4],
 					     .waits = row->count,
 					     .wait_ns = share_next(&share, row->ticks),
 					     .wait_max_ns = pass_ns(c->pass, row->max) };
 	}
 	return 0;
+}
+
+int collect_wait_stacks(struct collect *c)
+{
+	static const unsigned char without_phase[] = { 0, 1, 2, 3, TALLY_KEY };
+	struct tally *waits = &c->pass->wait_stacks, all = { .nr = 0 };
+	struct model *model = c->model;
+	int err = tally_project(&all, waits, without_phase);
+
+	if (!err)
+		err = add_wait_stacks(c, &all, &model->wait_stacks, &model->nr_wait_stacks);
+	if (!err && reader_nr_phases(c->pass->reader))
+		err = add_wait_stacks(c, waits, &model->phase_waits, &model->nr_phase_waits);
+	tally_fini(&all);
+	return err;
 }
 
 /* ---- what is known of each lock in the course of time ---- */

@@ -556,6 +556,7 @@ void model_free(struct model *model)
 	free(model->phases);
 	free(model->phase_locks);
 	free(model->phase_spans);
+	free(model->phase_waits);
 	free(model->processes);
 	free(model->locks);
 	free(model->classes);

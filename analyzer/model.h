@@ -118,6 +118,7 @@ struct wait_stack {
 	uint32_t stack;			/* stack id; 0: only the node's site */
 	uint32_t node;
 	uint64_t site;			/* its code address */
+	uint32_t phase;			/* of phase_waits: index in model.phases */
 	uint64_t waits, wait_ns, wait_max_ns;
 };
 
@@ -207,7 +208,7 @@ struct model {
 	size_t nr_processes, nr_locks, nr_classes, nr_threads, nr_sites, nr_wait_stacks, nr_blames;
 	size_t nr_waiters, nr_visits, nr_blockings;
 	size_t nr_conds, nr_barriers, nr_futexes, nr_joins;
-	size_t nr_phases, nr_phase_locks, nr_phase_spans;
+	size_t nr_phases, nr_phase_locks, nr_phase_spans, nr_phase_waits;
 	struct process *processes;
 	struct lock *locks;		/* of all kinds; tables of contention skip COND and BARRIER */
 	struct lock_class *classes;
@@ -224,6 +225,7 @@ struct model {
 	struct join_row *joins;
 	struct phase *phases;		/* [0]: in no phase; none when the traces know no phases */
 	struct phase_lock *phase_locks;	/* grouped by phase */
+	struct wait_stack *phase_waits; /* wait_stacks cut by phase, of the traces that know phases */
 	struct phase_span *phase_spans;	/* grouped by process; none where nothing changed */
 
 	struct counters all;		/* over all locks (mutex, rwlock, spin, sem, once) */

@@ -76,6 +76,7 @@ struct wait {
 	uint64_t charged;    /* holds that ended until then are charged already */
 	uint64_t number;     /* counts all waits of the pass */
 	uint32_t thread, node, stack;
+	uint32_t phase; /* index in model.phases */
 	bool shared, ignored;
 };
 
@@ -140,7 +141,7 @@ struct pass {
 	uint32_t wanted_phase;	  /* index in model.phases; UINT32_MAX: all count */
 
 	struct tally blames;	  /* lock, thread, node, stack, waiter: count of waits, ticks */
-	struct tally wait_stacks; /* lock, stack, node, thread: waits */
+	struct tally wait_stacks; /* lock, stack, node, thread, phase: waits */
 	struct tally joins;	  /* waiter, target, stack */
 	struct tally last;	  /* barrier, thread: times last */
 	struct tally woken;	  /* futex: woken in ticks */

@@ -63,7 +63,7 @@ static void put_wait(const struct lock_change *lock, FILE *out)
 
 static bool is_writable(const char *name)
 {
-	return *name && !strpbrk(name, "\"\n\r");
+	return *name && !strchr(name, '"') && output_escape(NULL, 0, name) == strlen(name);
 }
 
 /* One that never varies is a promise; else a tenth more than the worst run. */

@@ -7,9 +7,10 @@
  *	speedscope.c	... https://www.speedscope.app
  *	pprof.c		... pprof, in protobuf.c's bytes
  *	perfetto.c	the run in time: threads, waits, holds, who made way for whom
+ *	perfetto_phases.c  ... and the phases of the program in it
  *	sqlite.c	everything as tables, to ask one's own questions
  *	openmetrics.c	counters and histograms of each class, for Prometheus
- *	jsonl.c		a JSON object a line: locks, threads, waits, blames
+ *	jsonl.c		a JSON object a line: locks, threads, phases, waits, blames
  *
  * Only locks whose waits are contention are in them, as in the report; the sums agree with it to
  * the nanosecond. What of a damaged or partial trace could be read is exported.
@@ -48,7 +49,7 @@ extern const char *const export_note_words[EXPORT_NOTES];
 /* What samples have in common that are added up. Stacks are always equal. */
 enum export_grain {
 	EXPORT_BY_LOCK,	  /* lock and thread */
-	EXPORT_BY_THREAD, /* the lock's class, and the thread's name */
+	EXPORT_BY_THREAD, /* the lock's class, the thread's name, the phase */
 	EXPORT_BY_CLASS,  /* the lock's class */
 };
 
@@ -56,6 +57,7 @@ enum export_grain {
 struct export_sample {
 	uint32_t lock;	    /* index in model.locks; one of the class */
 	uint32_t thread;    /* who waited, or who held: one of the name; UINT32_MAX: not known */
+	uint32_t phase;	    /* EXPORT_BY_THREAD: index in model.phases; UINT32_MAX: not known */
 	uint32_t stack;	    /* in places */
 	enum export_note note; /* instead of a stack */
 	uint64_t waits;	    /* EXPORT_HOLDER: that it delayed, which one wait may do for several */

@@ -25,6 +25,8 @@ static const uint64_t bounds_ns[] = {
 };
 #define NR_BOUNDS (sizeof(bounds_ns) / sizeof(bounds_ns[0]))
 
+#define MAX_PHASES 100 /* with series of their own; more are a label with too many values */
+
 struct series {
 	char *labels; /* "{exe=...", not closed */
 	struct counters all;
@@ -132,6 +134,22 @@ static void put_seconds(FILE *out, uint64_t ns)
 	fprintf(out, " %" PRIu64 ".%09" PRIu64 "\n", ns / 1000000000, ns % 1000000000);
 }
 
+static void put_counter_head(FILE *out, const char *name, const char *help, bool is_time)
+{
+	fprintf(out, "# TYPE %s counter\n", name);
+	if (is_time)
+		fprintf(out, "# UNIT %s seconds\n", name);
+	fprintf(out, "# HELP %s %s\n", name, help);
+}
+
+static void put_number(FILE *out, uint64_t value, bool is_time)
+{
+	if (is_time)
+		put_seconds(out, value);
+	else
+		fprintf(out, " %" PRIu64 "\n", value);
+}
+
 struct family {
 	const char *name, *help;
 	uint64_t (*value)(const struct counters *c);
@@ -167,18 +185,12 @@ static const struct family families[] = {
 
 static void put_family(const struct metrics *metrics, const struct family *family)
 {
-	fprintf(metrics->out, "# TYPE %s counter\n", family->name);
-	if (family->is_time)
-		fprintf(metrics->out, "# UNIT %s seconds\n", family->name);
-	fprintf(metrics->out, "# HELP %s %s\n", family->name, family->help);
+	put_counter_head(metrics->out, family->name, family->help, family->is_time);
 	for (size_t i = 0; i < metrics->nr; i++) {
 		const struct series *series = &metrics->series[i];
 
 		fprintf(metrics->out, "%s_total%s}", family->name, series->labels);
-		if (family->is_time)
-			put_seconds(metrics->out, family->value(&series->all));
-		else
-			fprintf(metrics->out, " %" PRIu64 "\n", family->value(&series->all));
+		put_number(metrics->out, family->value(&series->all), family->is_time);
 	}
 }
 
@@ -211,6 +223,92 @@ static void put_waits(FILE *out, const struct series *series)
 		histogram_count(h));
 }
 
+/* ---- phases ---- */
+
+static uint64_t phase_time(const struct phase *phase)
+{
+	return phase->time_ns;
+}
+
+static uint64_t phase_acquired(const struct phase *phase)
+{
+	return phase->all.acquired;
+}
+
+static uint64_t phase_contended(const struct phase *phase)
+{
+	return phase->all.contended;
+}
+
+static uint64_t phase_wait(const struct phase *phase)
+{
+	return phase->all.wait_ns;
+}
+
+static uint64_t phase_hold(const struct phase *phase)
+{
+	return phase->all.hold_ns;
+}
+
+static uint64_t phase_units(const struct phase *phase)
+{
+	return phase->work_units;
+}
+
+static const struct phase_family {
+	const char *name, *help;
+	uint64_t (*value)(const struct phase *phase);
+	bool is_time;
+} phase_families[] = {
+	{ "lockprof_phase_seconds", "Time that the program was in the phase.", phase_time, true },
+	{ "lockprof_phase_acquisitions", "Acquisitions in the phase.", phase_acquired, false },
+	{ "lockprof_phase_contended", "Of these, those that had to wait.", phase_contended, false },
+	{ "lockprof_phase_wait_seconds", "Waits for locks in the phase.", phase_wait, true },
+	{ "lockprof_phase_hold_seconds", "Time that locks were held.", phase_hold, true },
+	{ "lockprof_phase_work_units", "Units of work done in the phase.", phase_units, false },
+};
+
+static int put_phase_family(const struct export *e, const struct phase_family *family)
+{
+	const struct model *model = e->report->model;
+	int err = 0;
+
+	put_counter_head(e->out, family->name, family->help, family->is_time);
+	for (size_t i = 0; i < model->nr_phases && !err; i++) {
+		const struct phase *phase = &model->phases[i];
+
+		if (!report_phase_chosen(e->report, phase))
+			continue;
+		fprintf(e->out, "%s_total{exe=\"", family->name);
+		err = put_value(e->out, report_base_name(model->processes[0].exe));
+		fputs("\",phase=\"", e->out);
+		if (!err)
+			err = put_value(e->out, phase->name ? phase->name : "");
+		fputs("\"}", e->out);
+		put_number(e->out, family->value(phase), family->is_time);
+	}
+	return err;
+}
+
+/* A program may name a phase for each request: then there are no series of phases. */
+static int put_phases(const struct export *e)
+{
+	const struct model *model = e->report->model;
+	int err = 0;
+
+	if (model->work_units) {
+		put_counter_head(e->out, "lockprof_work_units", "Units of work done.", false);
+		fputs("lockprof_work_units_total{exe=\"", e->out);
+		err = put_value(e->out, report_base_name(model->processes[0].exe));
+		fprintf(e->out, "\"} %" PRIu64 "\n", model->work_units);
+	}
+	if (!model->nr_phases || model->nr_phases > MAX_PHASES)
+		return err;
+	for (size_t i = 0; i < sizeof(phase_families) / sizeof(phase_families[0]) && !err; i++)
+		err = put_phase_family(e, &phase_families[i]);
+	return err;
+}
+
 static void put_metrics(const struct metrics *metrics)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
@@ -221,7 +319,6 @@ static void put_metrics(const struct metrics *metrics)
 	      metrics->out);
 	for (size_t i = 0; i < metrics->nr; i++)
 		put_waits(metrics->out, &metrics->series[i]);
-	fputs("# EOF\n", metrics->out);
 }
 
 int export_openmetrics(const struct export *e)
@@ -233,8 +330,11 @@ int export_openmetrics(const struct export *e)
 	if (!metrics.series)
 		return -ENOMEM;
 	err = make_series(&metrics, e);
-	if (!err)
+	if (!err) {
 		put_metrics(&metrics);
+		err = put_phases(e);
+		fputs("# EOF\n", e->out);
+	}
 	for (size_t i = 0; i < metrics.nr; i++) {
 		counters_fini(&metrics.series[i].all);
 		free(metrics.series[i].labels);

@@ -6,7 +6,8 @@
  * must lie within the slice around it, and holds need not (hand over hand): so each hold goes into
  * the first of the thread's tracks where it fits; the same for waits, of which signal handlers may
  * have some at once. A flow leads from the hold whose end let a waiter in to the waiter's hold. A
- * counter says how many threads wait for each class of locks with waiting.
+ * counter says how many threads wait for each class of locks with waiting. What the program told
+ * of phases and work is in perfetto_phases.c.
  *
  * Counters and threads are written one after the other, each as a sequence of its own, as if each
  * had recorded itself: the format has no order between sequences. So events are never sorted, nor
@@ -20,6 +21,7 @@
 
 #include "links.h"
 #include "packets.h"
+#include "perfetto_phases.h"
 
 /* ---- slices ---- */
 
@@ -407,15 +409,20 @@ static void write_counters(struct perfetto *p)
 
 /* ---- all of it ---- */
 
-static void write_all(struct perfetto *p)
+static void write_all(struct perfetto *p, const uint64_t *begin_ns)
 {
+	const struct perfetto_phases phases = { p->model, &p->packets, begin_ns, &p->nr_tracks,
+						&p->nr_sequences };
+
 	p->nr_tracks = thread_track(p, (uint32_t)p->model->nr_threads) - 1;
 	packets_sequence(&p->packets, ++p->nr_sequences);
 	for (size_t i = 0; i < p->model->nr_processes; i++)
 		packets_process(&p->packets, process_track(i),
 				report_header(&p->model->processes[i])->pid,
 				report_base_name(p->model->processes[i].exe));
-	write_counters(p);
+	p->err = perfetto_phases(&phases);
+	if (!p->err)
+		write_counters(p);
 	if (!p->err)
 		write_threads(p);
 }
@@ -429,11 +436,11 @@ int export_perfetto(const struct export *e)
 	packets_init(&p.packets, e->out);
 	p.err = begin_ns && p.places ? intervals_read(&p.all, p.model, begin_ns, UINT64_MAX)
 				     : -ENOMEM;
-	free(begin_ns);
 	if (!p.err)
 		p.err = links_find(&p.links, &p.all, p.model->nr_locks);
 	if (!p.err)
-		write_all(&p);
+		write_all(&p, begin_ns);
+	free(begin_ns);
 	err = packets_fini(&p.packets);
 	links_fini(&p.links);
 	intervals_fini(&p.all);

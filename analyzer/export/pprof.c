@@ -4,7 +4,7 @@
  *
  * Sample types are Go's mutex profile's: contentions/count and delay/nanoseconds. A location is a
  * line of a function; the innermost stands first. The lock is a label and the outermost frame, the
- * thread that waited (or held) is a label. By holder a contention counts for each holder that
+ * thread that waited (or held) is a label, and so is, by waiter, the phase of the program. By holder a contention counts for each holder that
  * delayed it.
  */
 #include "export.h"
@@ -51,8 +51,8 @@ struct pprof {
 	struct message profile, inner, innermost;
 	struct message strings; /* the string table so far */
 	uint64_t nr_strings;
-	uint64_t key_lock, key_thread;		/* of these, those that samples name */
-	uint64_t *class_string, *thread_string; /* by index */
+	uint64_t key_lock, key_thread, key_phase; /* of these, those that samples name */
+	uint64_t *class_string, *thread_string, *phase_string; /* by index */
 	/* Locations from 1: frames, then classes, then notes. */
 	uint64_t first_class, first_note;
 };
@@ -117,6 +117,8 @@ static void put_sample(struct pprof *p, const struct export_sample *sample)
 	put_label(p, p->key_lock, p->class_string[class]);
 	if (sample->thread < p->e->report->model->nr_threads)
 		put_label(p, p->key_thread, p->thread_string[sample->thread]);
+	if (sample->phase < p->e->report->model->nr_phases)
+		put_label(p, p->key_phase, p->phase_string[sample->phase]);
 	message_put(&p->profile, PROFILE_SAMPLE, &p->inner);
 }
 
@@ -128,10 +130,15 @@ static int put_names(struct pprof *p)
 
 	p->class_string = calloc(model->nr_classes + 1, sizeof(*p->class_string));
 	p->thread_string = calloc(model->nr_threads + 1, sizeof(*p->thread_string));
-	if (!p->class_string || !p->thread_string)
+	p->phase_string = calloc(model->nr_phases + 1, sizeof(*p->phase_string));
+	if (!p->class_string || !p->thread_string || !p->phase_string)
 		return -ENOMEM;
 	p->key_lock = string(p, "lock");
 	p->key_thread = string(p, "thread");
+	if (model->nr_phases)
+		p->key_phase = string(p, "phase");
+	for (size_t i = 0; i < model->nr_phases; i++)
+		p->phase_string[i] = string(p, report_phase_name(&model->phases[i]));
 	for (size_t i = 0; i < model->nr_classes; i++)
 		p->class_string[i] = string(p, model->classes[i].label);
 	for (size_t i = 0; i < model->nr_threads; i++)
@@ -247,6 +254,7 @@ int export_pprof(const struct export *e)
 	message_fini(&p.strings);
 	free(p.class_string);
 	free(p.thread_string);
+	free(p.phase_string);
 	places_free(p.places);
 	return err;
 }

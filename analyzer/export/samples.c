@@ -54,6 +54,7 @@ static void add_note(struct gather *g, uint32_t lock, enum export_note note, uin
 	if (waits || wait_ns)
 		add(g, &(struct export_sample){ .lock = lock,
 						.thread = UINT32_MAX,
+						.phase = UINT32_MAX,
 						.note = note,
 						.waits = waits,
 						.wait_ns = wait_ns });
@@ -77,6 +78,7 @@ static void add_wait(struct gather *g, const struct wait_stack *wait)
 	struct report_part part = { 0 };
 	struct export_sample sample = { .lock = wait->lock,
 					.thread = wait->thread,
+					.phase = wait->phase,
 					.waits = wait->waits,
 					.wait_ns = wait->wait_ns };
 
@@ -86,11 +88,25 @@ static void add_wait(struct gather *g, const struct wait_stack *wait)
 	add(g, &sample);
 }
 
+static void take_wait(struct gather *g, const struct wait_stack *wait)
+{
+	g->has_stacks[wait->lock] = true;
+	if (contends(g, wait->lock))
+		add_wait(g, wait);
+}
+
+/* Then it is in phase_waits, phase by phase. */
+static bool knows_phases(const struct model *model, const struct wait_stack *wait)
+{
+	return reader_nr_phases(model->locks[wait->lock].process->reader) > 0;
+}
+
 /* Statistics know the place that asked, though not the stack at the time: as good a sample. */
 static void add_site(struct gather *g, const struct site *site)
 {
 	struct export_sample sample = { .lock = site->lock,
 					.thread = UINT32_MAX,
+					.phase = UINT32_MAX,
 					.waits = report_waits(&site->all),
 					.wait_ns = site->all.wait_ns };
 
@@ -104,11 +120,11 @@ static void gather_waits(struct gather *g)
 {
 	const struct model *model = g->e->report->model;
 
-	for (size_t i = 0; i < model->nr_wait_stacks && !g->err; i++) {
-		g->has_stacks[model->wait_stacks[i].lock] = true;
-		if (contends(g, model->wait_stacks[i].lock))
-			add_wait(g, &model->wait_stacks[i]);
-	}
+	for (size_t i = 0; i < model->nr_wait_stacks && !g->err; i++)
+		if (!knows_phases(model, &model->wait_stacks[i]))
+			take_wait(g, &model->wait_stacks[i]);
+	for (size_t i = 0; i < model->nr_phase_waits && !g->err; i++)
+		take_wait(g, &model->phase_waits[i]);
 	/* Of waits partly recorded as statistics, sites cannot tell which part. */
 	for (size_t i = 0; i < model->nr_sites && !g->err; i++)
 		if (contends(g, model->sites[i].lock) && !g->has_stacks[model->sites[i].lock])
@@ -130,6 +146,7 @@ static void add_blames(struct gather *g, struct report_part *parts, size_t nr, u
 	for (size_t i = 0; i < nr && !g->err; i++)
 		add(g, &(struct export_sample){ .lock = lock,
 						.thread = parts[i].thread,
+						.phase = UINT32_MAX,
 						.stack = places_part(g->places, &parts[i], &end),
 						.waits = parts[i].waits,
 						.wait_ns = parts[i].wait_ns });
@@ -214,6 +231,8 @@ static int coarsen(struct gather *g, enum export_grain grain)
 		return -ENOMEM;
 	}
 	memset(first, 0xff, (model->nr_classes + 1) * sizeof(*first));
+	for (size_t i = 0; i < g->nr && grain != EXPORT_BY_THREAD; i++)
+		g->samples[i].phase = UINT32_MAX;
 	for (size_t i = 0; i < g->nr && grain != EXPORT_BY_LOCK; i++) {
 		struct export_sample *sample = &g->samples[i];
 		uint32_t *lock = &first[model->locks[sample->lock].class];
@@ -239,6 +258,8 @@ static int compare_keys(const void *a, const void *b)
 		return x->lock < y->lock ? -1 : 1;
 	if (x->thread != y->thread)
 		return x->thread < y->thread ? -1 : 1;
+	if (x->phase != y->phase)
+		return x->phase < y->phase ? -1 : 1;
 	if (x->stack != y->stack)
 		return x->stack < y->stack ? -1 : 1;
 	return (x->note > y->note) - (x->note < y->note);

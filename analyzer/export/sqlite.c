@@ -35,7 +35,15 @@ static const char schema[] =
 	" wait_ns INTEGER);"
 	"CREATE TABLE blocking(lock INTEGER, waiter INTEGER, holder INTEGER, wait_ns INTEGER);"
 	"CREATE TABLE interval(kind TEXT, thread INTEGER, lock INTEGER, begin_ns INTEGER,"
-	" length_ns INTEGER, shared INTEGER, stack INTEGER);";
+	" length_ns INTEGER, shared INTEGER, stack INTEGER, phase INTEGER);"
+	"CREATE TABLE phase(id INTEGER PRIMARY KEY, name TEXT, time_ns INTEGER, thread_ns INTEGER,"
+	" begins INTEGER, work_units INTEGER, acquired INTEGER, contended INTEGER, wait_ns INTEGER,"
+	" hold_ns INTEGER);"
+	"CREATE TABLE phase_lock(phase INTEGER, lock INTEGER, acquired INTEGER, contended INTEGER,"
+	" wait_ns INTEGER, wait_max_ns INTEGER, hold_ns INTEGER, hold_p50_ns INTEGER,"
+	" hold_max_ns INTEGER, PRIMARY KEY(phase, lock)) WITHOUT ROWID;"
+	"CREATE TABLE phase_span(process INTEGER, phase INTEGER, off INTEGER, begin_ns INTEGER,"
+	" length_ns INTEGER);";
 
 static const char views[] =
 	"CREATE VIEW classes AS SELECT class.name, class.kind, count(*) AS locks,"
@@ -52,6 +60,16 @@ static const char views[] =
 	" place.file, place.line, note, waits, blame.wait_ns FROM blame JOIN lock ON lock.id = blame.lock"
 	" JOIN class ON class.id = lock.class LEFT JOIN thread ON thread.id = blame.holder"
 	" LEFT JOIN place ON place.stack = blame.stack;"
+	/* By phase; of a program without phases, of the whole run. */
+	"CREATE VIEW lock_per_unit AS WITH row AS (SELECT phase.name AS phase, work_units, lock,"
+	" phase_lock.acquired, phase_lock.wait_ns FROM phase_lock JOIN phase ON phase.id = phase"
+	" UNION ALL SELECT NULL, (SELECT value FROM meta WHERE key = 'work_units'), id, acquired,"
+	" wait_ns FROM lock WHERE NOT EXISTS (SELECT * FROM phase))"
+	" SELECT phase, class.name AS lock, work_units, sum(row.acquired) AS acquired,"
+	" 1.0 * sum(row.acquired) / work_units AS acquired_per_unit,"
+	" 1.0 * sum(row.wait_ns) / work_units AS wait_ns_per_unit"
+	" FROM row JOIN lock ON lock.id = row.lock JOIN class ON class.id = lock.class"
+	" WHERE contends AND work_units > 0 GROUP BY phase, class.id;"
 	"CREATE INDEX interval_lock ON interval(lock, begin_ns);"
 	"CREATE INDEX interval_thread ON interval(thread, begin_ns);";
 
@@ -165,6 +183,12 @@ static void put_meta(struct database *d)
 	end_row(d);
 	put_text(d, "acquisitions");
 	put_uint(d, totals.acquired);
+	end_row(d);
+	put_text(d, "work_units");
+	put_uint(d, d->model->work_units);
+	end_row(d);
+	put_text(d, "off_ns");
+	put_uint(d, d->model->off_ns);
 	end_row(d);
 	put_text(d, "complete");
 	put_uint(d, !report_has_losses(d->model) && !report_has_damages(d->model));
@@ -339,7 +363,21 @@ static void put_frames(struct database *d, const struct places *places)
 	end_table(d);
 }
 
-static void put_list(struct database *d, struct places *places, const struct interval_list *list)
+/* Joins have no node: they are of the phase in which they begin. */
+static void put_interval_phase(struct database *d, const struct interval *i,
+			       const uint64_t *begin_ns)
+{
+	const struct process *process = d->model->threads[i->thread].process;
+	uint32_t phase = i->kind == INTERVAL_JOIN
+				 ? model_phase_at(d->model, process,
+						  i->begin_ns - begin_ns[process->number])
+				 : model_phase_of(process, i->node);
+
+	put_id(d, phase, d->model->nr_phases);
+}
+
+static void put_list(struct database *d, struct places *places, const struct interval_list *list,
+		     const uint64_t *begin_ns)
 {
 	static const char *const kinds[] = { "wait",	  "gave up", "never ended",
 					     "condition", "barrier", "once",
@@ -353,6 +391,7 @@ static void put_list(struct database *d, struct places *places, const struct int
 		put_uint(d, list->at[i].length_ns);
 		put_uint(d, list->at[i].is_shared);
 		put_stack(d, export_stack(places, d->model, &list->at[i]));
+		put_interval_phase(d, &list->at[i], begin_ns);
 		end_row(d);
 	}
 }
@@ -364,11 +403,75 @@ static void put_intervals(struct database *d, struct places *places)
 
 	if (!begin_ns || intervals_read(&all, d->model, begin_ns, UINT64_MAX) < 0)
 		see(d, SQLITE_NOMEM);
-	begin_table(d, "INSERT INTO interval VALUES(?,?,?,?,?,?,?)");
-	put_list(d, places, &all.holds);
-	put_list(d, places, &all.waits);
+	begin_table(d, "INSERT INTO interval VALUES(?,?,?,?,?,?,?,?)");
+	put_list(d, places, &all.holds, begin_ns);
+	put_list(d, places, &all.waits, begin_ns);
 	end_table(d);
 	intervals_fini(&all);
+	free(begin_ns);
+}
+
+/* ---- phases ---- */
+
+static void put_phases(struct database *d)
+{
+	begin_table(d, "INSERT INTO phase VALUES(?,?,?,?,?,?,?,?,?,?)");
+	for (size_t i = 0; i < d->model->nr_phases; i++) {
+		const struct phase *phase = &d->model->phases[i];
+
+		put_uint(d, i + 1);
+		put_text(d, phase->name);
+		put_uint(d, phase->time_ns);
+		put_uint(d, phase->thread_ns);
+		put_uint(d, phase->begins);
+		put_uint(d, phase->work_units);
+		put_uint(d, phase->all.acquired);
+		put_uint(d, phase->all.contended);
+		put_uint(d, phase->all.wait_ns);
+		put_uint(d, phase->all.hold_ns);
+		end_row(d);
+	}
+	end_table(d);
+}
+
+static void put_phase_locks(struct database *d)
+{
+	begin_table(d, "INSERT INTO phase_lock VALUES(?,?,?,?,?,?,?,?,?)");
+	for (size_t i = 0; i < d->model->nr_phase_locks; i++) {
+		const struct phase_lock *row = &d->model->phase_locks[i];
+
+		put_id(d, row->phase, d->model->nr_phases);
+		put_id(d, row->lock, d->model->nr_locks);
+		put_uint(d, row->all.acquired);
+		put_uint(d, row->all.contended);
+		put_uint(d, row->all.wait_ns);
+		put_uint(d, row->all.wait_max_ns);
+		put_uint(d, row->all.hold_ns);
+		put_uint(d, histogram_percentile_ns(row->all.hold, 0.5));
+		put_uint(d, row->all.hold_max_ns);
+		end_row(d);
+	}
+	end_table(d);
+}
+
+static void put_phase_spans(struct database *d)
+{
+	uint64_t *begin_ns = intervals_begins(d->model);
+
+	if (!begin_ns)
+		see(d, SQLITE_NOMEM);
+	begin_table(d, "INSERT INTO phase_span VALUES(?,?,?,?,?)");
+	for (size_t i = 0; begin_ns && i < d->model->nr_phase_spans; i++) {
+		const struct phase_span *span = &d->model->phase_spans[i];
+
+		put_id(d, span->process, d->model->nr_processes);
+		put_id(d, span->phase, d->model->nr_phases);
+		put_uint(d, span->off);
+		put_uint(d, begin_ns[span->process] + span->begin_ns);
+		put_uint(d, span->end_ns - span->begin_ns);
+		end_row(d);
+	}
+	end_table(d);
 	free(begin_ns);
 }
 
@@ -385,6 +488,9 @@ static void fill(struct database *d, struct places *places)
 	put_samples(d, places, EXPORT_WAITER, "INSERT INTO wait VALUES(?,?,?,?,?,?)");
 	put_samples(d, places, EXPORT_HOLDER, "INSERT INTO blame VALUES(?,?,?,?,?,?)");
 	put_blockings(d);
+	put_phases(d);
+	put_phase_locks(d);
+	put_phase_spans(d);
 	put_intervals(d, places);
 	put_frames(d, places);
 	run(d, views);

@@ -98,6 +98,12 @@ def build_pprof(tests):
     return to
 
 
+def phases(tests):
+    """A trace of two phases with waiting, 3 ms and 750 us, and ten units of work in the second."""
+    tests.run(os.path.join(BUILD, "tests", "page_traces"), "phases", tests.path("phases.trace"))
+    return "phases.trace"
+
+
 def pprof_total(tests, tool_path, value, *arguments):
     status, out, errors = tests.run(tool_path, "-top", f"-sample_index={value}", "-unit=ns", *arguments)
     total = re.search(r"of (-?\d+)(?:ns)? total", out)
@@ -127,6 +133,9 @@ def pprof(tests):
     lock = max(tests.a["locks"], key=lambda lock: lock["wait_ns"])
     of_lock = waits_of(tests.a, lock["class"])
     tests.same("pprof -tagfocus=lock", of_lock, pprof_shown(tests, path, lock["class"]))
+    tests.export("pprof", "phases.pb.gz", trace=phases(tests))
+    tests.same("pprof -tagfocus=phase", (3000000, 750000), tuple(
+        pprof_shown(tests, path, phase, "phase", "phases.pb.gz") for phase in ("load", "serve")))
     tests.export("pprof", "b.pb.gz", trace="b.trace")
     status, out, errors = tests.run(path, "-top", "-unit=ns", "-diff_base=waiter.pb.gz", "b.pb.gz")
     gained = waits_of(tests.b, lock["class"]) - of_lock
@@ -136,8 +145,8 @@ def pprof(tests):
     tests.check("pprof -lines: places", "samples/nested_locks.c:" in out, out)
 
 
-def pprof_shown(tests, path, lock):
-    out = tests.run(path, "-top", "-unit=ns", f"-tagfocus=lock=^{re.escape(lock)}$", "waiter.pb.gz")[1]
+def pprof_shown(tests, path, text, label="lock", name="waiter.pb.gz"):
+    out = tests.run(path, "-top", "-unit=ns", f"-tagfocus={label}=^{re.escape(text)}$", name)[1]
     shown = re.search(r"accounting for (\d+)ns", out)
     return int(shown[1]) if shown else out
 
@@ -228,7 +237,10 @@ PERFETTO_QUERIES = {
     "astray": "SELECT count(*) FROM slice s JOIN slice p ON p.id = s.parent_id"
               " WHERE s.ts < p.ts OR s.ts + s.dur > p.ts + p.dur",
     "waiting": "SELECT ifnull(sum(ns), 0) FROM (SELECT cast(value AS INT) *"
-               " (lead(ts, 1, ts) OVER (PARTITION BY track_id ORDER BY ts) - ts) ns FROM counter)",
+               " (lead(ts, 1, ts) OVER (PARTITION BY track_id ORDER BY ts) - ts) ns FROM counter"
+               " JOIN process_counter_track t ON t.id = track_id WHERE name GLOB 'waiting for *')",
+    "phases": "SELECT category, slice.name, pid, ts, dur FROM slice"
+              " JOIN process_track t ON t.id = track_id JOIN process USING (upid)",
 }
 
 
@@ -266,8 +278,12 @@ def perfetto_facts(tests, name, traces, slack=1):
                sorted((slices[a], slices[b]) for a, b in said["flows"]))
     tests.same("trace_processor: counters",
                sorted((trace.tracks[track]["name"], ns, value)
-                      for track, values in trace.counters.items() for ns, value in values),
+                      for track, values in [*trace.counters.items(), *trace.works.items()]
+                      for ns, value in values),
                sorted((counter, ns, value) for counter, _, ns, value in said["counters"]))
+    tests.same("trace_processor: phases", sorted((s.category, s.name, trace.thread_of(s)["pid"], s.begin,
+                                                   s.end - s.begin) for s in trace.phases),
+               sorted(said["phases"]))
     perfetto_totals(tests, report, told_waits(tests, traces), slices.values(), said["waiting"][0][0],
                     slack)
     return trace
@@ -317,38 +333,51 @@ def trace_processor(tests):
     perfetto_facts(tests, "names with control characters", ["small.trace"], slack=0)
     tests.run(os.path.join(BUILD, "tests", "export_trace"), "events", tests.path("worked.trace"))
     perfetto_facts(tests, "a run worked out by hand", ["worked.trace"], slack=0)
+    trace = perfetto_facts(tests, "phases and units of work", [phases(tests)], slack=0)
+    tests.same("there are phases", (5, 1), (len(trace.phases), len(trace.works)))
     tests.record_all("shared.%p.trace", os.path.join(BUILD, "samples", "shared_mutex"))
     shared = [os.path.basename(p) for p in sorted(glob.glob(tests.path("shared.*.trace")))]
     tests.same("two processes", 2, len(shared))
     perfetto_facts(tests, "two processes", shared)
 
 
-def openmetrics(tests):
-    """Prometheus reads OpenMetrics with times only, so each line gets one; then it tells them."""
-    tool("promtool")
-    name = tests.export("openmetrics", "a.txt")
+def promtool_sums(tests, trace):
+    """What it has of each family, added up; and whether it takes the file at all."""
+    name = tests.export("openmetrics", "a.txt", trace=trace)
     with open(name, encoding="utf-8") as file:
         text = file.read()
     with open(tests.path("timed.txt"), "w", encoding="utf-8") as file:
         file.write(re.sub(r"^([^#\n].*)$", r"\1 1700000000", text, flags=re.M))
     status, out, errors = tests.run("promtool", "tsdb", "create-blocks-from", "openmetrics",
                                     "timed.txt", "tsdb")
-    tests.check("promtool takes it as OpenMetrics", status == 0, out + errors)
+    tests.check(f"promtool takes {trace} as OpenMetrics", status == 0, out + errors)
     os.makedirs(tests.path("tsdb/wal"), exist_ok=True)
     status, out, errors = tests.run("promtool", "tsdb", "dump", "tsdb")
     sums = {}
     for series, value in re.findall(r"^(\{.*\}) (\S+) \d+$", out, re.M):
         family = re.search(r'__name__="(\w+)"', series)[1]
         sums[family] = sums.get(family, 0) + float(value)
+    status, out, errors = tests.run("promtool", "check", "metrics", input=text.encode())
+    complaints = [line for line in (out + errors).splitlines() if "no help text" not in line]
+    tests.same("promtool check metrics: nothing but that help is told by family", [], complaints)
+    shutil.rmtree(tests.path("tsdb"))
+    return sums
+
+
+def openmetrics(tests):
+    """Prometheus reads OpenMetrics with times only, so each line gets one; then it tells them."""
+    tool("promtool")
+    sums = promtool_sums(tests, "a.trace")
     run = tests.a["run"]
     tests.same("promtool tsdb dump: what it has of it",
                (run["acquisitions"], run["contended"], round(run["wait_ns"] / 1e9, 6),
                 round(run["hold_ns"] / 1e9, 6)),
                tuple(round(sums.get("lockprof_" + name, -1), 6) for name in (
                    "acquisitions_total", "contended_total", "wait_seconds_sum", "hold_seconds_total")))
-    status, out, errors = tests.run("promtool", "check", "metrics", input=text.encode())
-    complaints = [line for line in (out + errors).splitlines() if "no help text" not in line]
-    tests.same("promtool check metrics: nothing but that help is told by family", [], complaints)
+    sums = promtool_sums(tests, phases(tests))
+    tests.same("promtool: phases", (10, 10, 0.00375, 0.026), tuple(
+        round(sums.get(f"lockprof_{name}_total", -1), 6) for name in (
+            "work_units", "phase_work_units", "phase_wait_seconds", "phase_seconds")))
 
 
 def sqlite(tests):

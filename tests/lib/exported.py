@@ -113,10 +113,12 @@ class Slice:
 
 
 class Perfetto:
-    """tracks, slices, counters: {track: [(ns, value)]}, flows: [(slice from, slice to)]"""
+    """tracks, slices (of threads), phases (slices of processes), counters and works (units of work):
+    {track: [(ns, value)]}, flows: [(slice from, slice to)]"""
 
     def __init__(self, data):
         self.tracks, self.slices, self.counters = {}, [], defaultdict(list)
+        self.phases = []
         self.texts, self.last, self.open = {}, {}, defaultdict(list)
         self.sources, self.ends = {}, {}
         for number, packet in fields(data):
@@ -124,6 +126,8 @@ class Perfetto:
             self.take(message(packet))
         need(not any(self.open.values()), "a slice has no end")
         need(set(self.sources) == set(self.ends), "a flow has one end")
+        self.works = {t: self.counters.pop(t) for t in list(self.counters)
+                      if self.tracks[t]["name"] == "units of work"}
         self.flows = [(self.sources[i], self.ends[i]) for i in self.sources]
         for a, b in self.flows:
             need(a.begin < b.begin, "a flow goes back in time")
@@ -179,7 +183,8 @@ class Perfetto:
             notes[texts["key", note[1][0]]] = texts["value", note[17][0]]
         slice_ = Slice(track, texts["category", event[3][0]], texts["name", event[10][0]], notes, ns)
         self.open[track].append(slice_)
-        self.slices.append(slice_)
+        is_thread = self.thread_of(slice_)["kind"] == "thread"
+        (self.slices if is_thread else self.phases).append(slice_)
         for flow in event[47]:
             need(flow and flow not in self.sources, "a flow begins twice")
             self.sources[flow] = slice_

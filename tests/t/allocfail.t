@@ -22,6 +22,9 @@ COMMANDS = [["report"], ["report", "--json"], ["report", "--csv", "--by=lock"],
             ["report", "--by=thread", "--all"], ["info"], ["info", "--json"], ["dump"],
             ["dump", "--sort"], ["dump", "--records"],
             ["diff", "small.trace"], ["diff", "--json", "small.trace"], ["check", "--json"]]
+PHASED = [["check", "--json", "--phase=load"], ["check", "--write-budget"],
+          ["check", "--budget=limits"], ["diff", "--phase=load", "phases.trace"]]
+LIMITS = '[check]\nphases = load\n[lock "*" in "load"]\nhold_p50 = 1s\n'
 TOLD = re.compile(r"^lockprof: .*(memory|cannot)", re.M)
 
 
@@ -74,11 +77,13 @@ def main():
     count = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         sweep = Sweep(folder)
-        for name in ("small", "folded"):
+        with open(os.path.join(folder, "limits"), "w", encoding="ascii") as file:
+            file.write(LIMITS)
+        for name, commands in (("small", COMMANDS), ("folded", COMMANDS), ("phases", PHASED)):
             with gzip.open(os.path.join(HERE, "..", "golden", f"{name}.trace.gz")) as packed:
                 with open(os.path.join(folder, f"{name}.trace"), "wb") as file:
                     file.write(packed.read())
-            for arguments in COMMANDS:
+            for arguments in commands:
                 runs, bad = sweep.sweep(arguments, f"{name}.trace")
                 count += 1
                 failed += bool(bad) or not runs

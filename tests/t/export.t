@@ -241,6 +241,61 @@ def check_perfetto(tests, exports):
     return trace
 
 
+def phase_row(phase):
+    return tuple(phase[k] for k in ("name", "time_ns", "thread_ns", "begins", "work_units",
+                                    "acquisitions", "contended", "wait_ns", "hold_ns"))
+
+
+def check_phases(tests, exports):
+    """The phases of all formats against the report's, and that they add up to the whole."""
+    wanted = [phase_row(phase) for phase in exports.report.get("phases", [])]
+    rows = exported.jsonl(exports["jsonl"])
+    tests.same("phases of jsonl", wanted, [phase_row(phase) for phase in rows["phase"]])
+    tests.same("phases of sqlite", wanted, exports.db.execute(
+        "SELECT name, time_ns, thread_ns, begins, work_units, acquired, contended, wait_ns, hold_ns"
+        " FROM phase ORDER BY id").fetchall())
+    metrics = exported.openmetrics(exports["openmetrics"])
+    for at, name in ((1, "seconds"), (4, "work_units"), (5, "acquisitions"), (6, "contended"),
+                     (7, "wait_seconds"), (8, "hold_seconds")):
+        tests.same(f"phases of openmetrics: {name}", [row[at] for row in wanted],
+                   list(metrics.get(f"lockprof_phase_{name}_total", {}).values()))
+    units = exports.one("SELECT value FROM meta WHERE key = 'work_units'")
+    tests.same("units of work", [units] * 2, [rows["run"][0]["work_units"], sum(
+        metrics.get("lockprof_work_units_total", {"": 0}).values())])
+    locks = [(p["name"], lock["process"], lock["id"], lock["acquisitions"], lock["wait_ns"], lock["hold_ns"])
+             for p in exports.report.get("phases", []) for lock in p["locks"]]
+    tests.same("locks of phases: jsonl", sorted(map(str, locks)), sorted(
+        str((r["phase"], r["process"], r["id"], r["acquisitions"], r["wait_ns"], r["hold_ns"]))
+        for r in rows["phase_lock"]))
+    tests.same("locks of phases: sqlite", sorted(row[3:] for row in locks), sorted(exports.db.execute(
+        "SELECT phase_lock.acquired, phase_lock.wait_ns, phase_lock.hold_ns FROM phase_lock"
+        " JOIN lock ON lock.id = lock WHERE contends AND (phase_lock.acquired OR phase_lock.wait_ns)")))
+    if not wanted:
+        return
+    run = exports.report["run"]
+    tests.same("phases add up", [run[k] for k in ("acquisitions", "contended", "wait_ns", "hold_ns")] +
+               [units], [sum(row[at] for row in wanted) for at in (5, 6, 7, 8, 4)])
+    spans = exports.db.execute("SELECT phase.name, off, sum(length_ns) FROM phase_span JOIN phase"
+                               " ON phase.id = phase GROUP BY phase.name, off").fetchall()
+    tests.same("spans of sqlite: the phases' times", {row[0]: row[1] for row in wanted if row[1]},
+               {name: ns for name, off, ns in spans if not off})
+    check_spans(tests, exports, rows)
+
+
+def check_spans(tests, exports, rows):
+    told = sorted((r["process"] + 1, r["begin_ns"], r["length_ns"], r["off"], r["phase"])
+                  for r in rows["phase_span"])
+    spans = exports.db.execute("SELECT process, begin_ns, length_ns, off, name FROM phase_span"
+                               " JOIN phase ON phase.id = phase ORDER BY process, begin_ns").fetchall()
+    tests.same("spans of jsonl", [(*row[:3], bool(row[3]), row[4]) for row in spans], told)
+    pids = dict(exports.db.execute("SELECT id, pid FROM process"))
+    tests.same("spans of perfetto", sorted(
+        (pids[process], begin, begin + length, "not recorded" if off else "phase",
+         "not recorded" if off else name) for process, begin, length, off, name in spans if off or name),
+        sorted((exports.perfetto.thread_of(s)["pid"], s.begin, s.end, s.category, s.name)
+               for s in exports.perfetto.phases))
+
+
 def check_all(tests, name, traces, status=0):
     print(f"# {name}")
     exports = Exports(tests, traces, status)
@@ -253,6 +308,7 @@ def check_all(tests, name, traces, status=0):
     check_openmetrics(tests, exports)
     check_sqlite(tests, exports)
     exports.perfetto = check_perfetto(tests, exports)
+    check_phases(tests, exports)
     return exports
 
 
@@ -475,6 +531,67 @@ def programs(tests):
     check_all(tests, "next to nothing", ["tiny.trace"])
 
 
+def totals(tests, *arguments):
+    """Waits and times that each format of stacks and the tables have."""
+    def export(*more):
+        tests.run("export", "-o", "out", *more, *arguments)
+        return tests.read("out")
+    out = []
+    for whom in ("waiter", "holder"):
+        profile = exported.Pprof(export("--attribute", whom, "pprof"))
+        out += [profile.total(1), profile.total(0) if whom == "waiter" else 0,
+                sum(exported.folded(export("--attribute", whom, "folded")).values()),
+                sum(exported.speedscope(export("--attribute", whom, "speedscope"))[0][1].values())]
+    export("sqlite")
+    db = exported.database(tests.path("out"))
+    out += db.execute("SELECT count(*), total(length_ns * (kind = 'hold')), total(length_ns) FROM interval"
+                      ).fetchone()
+    os.unlink(tests.path("out"))
+    metrics = exported.openmetrics(export("openmetrics"))
+    out += [sum(metrics[f"lockprof_{name}"].values()) for name in (
+        "acquisitions_total", "hold_seconds_total", "wait_seconds_sum", "wait_seconds_count")]
+    out.append(sum(row["wait_ns"] for row in exported.jsonl(export("jsonl"))["blame"]))
+    table = csv.DictReader(io.StringIO(export("csv").decode(), newline=""))
+    return out + [sum(int(row["acquisitions"]) for row in table)]
+
+
+def phases(tests):
+    tests.run("phases", tests.path("phases.trace"), tool=os.path.join(BUILD, "tests", "page_traces"))
+    exports = check_all(tests, "phases, worked out by hand", ["phases.trace"])
+    tests.same("perfetto: units of work, as they rise", [[(13500000, 4), (22000000, 10)]],
+               list(exports.perfetto.works.values()))
+    profile = exported.Pprof(exports["pprof"])
+    tests.same("pprof: waiting by phase", {"load": 3000000, "serve": 750000}, dict(profile.by("phase")))
+    tests.same("pprof: a sample for each phase", 2, len(profile.samples))
+    tests.same("sqlite: intervals by phase", [("load", 3, 7000000), ("serve", 6, 1900000)],
+               exports.db.execute("SELECT phase.name, count(*), sum(length_ns) FROM interval JOIN phase"
+                                  " ON phase.id = phase WHERE kind = 'hold' GROUP BY 1").fetchall())
+    tests.same("sqlite: acquisitions for each unit", [("serve", "cache_mu", 10, 4, 0.4, 75000.0),
+                                                      ("serve", "log_mu", 10, 2, 0.2, 0.0)],
+               exports.db.execute("SELECT * FROM lock_per_unit ORDER BY lock").fetchall())
+    names = [phase["name"] for phase in exports.report["phases"] if phase["name"]]
+    tests.same("--phase: the phases of a run add up to it", totals(tests, "phases.trace"), [
+        sum(values) for values in zip(*(totals(tests, f"--phase={n}", "phases.trace") for n in names))])
+    tests.run("export", "-o", "out", "--phase=serve", "perfetto", "phases.trace")
+    trace = exported.Perfetto(tests.read("out"))
+    tests.same("--phase: its slices alone", ({"serve", "not recorded"}, {"cache_mu", "log_mu"}, 6),
+               ({s.name for s in trace.phases}, {s.name for s in trace.slices if s.category == "hold"},
+                sum(s.category == "hold" for s in trace.slices)))
+    run = tests.run("export", "--phase=none", "folded", "phases.trace")
+    tests.same("--phase: one that is not there", (2, b"", True), (
+        run.returncode, run.stdout, b'there is no phase "none"; there are: "load", "serve", ' in run.stderr))
+    check_all(tests, "phases of two processes", ["phases.trace", "phases.trace"])
+    sample = [os.path.join(BUILD, "samples", "request_phases"), "2000"]
+    exports = check_all(tests, "phases of a program", tests.record("requests", sample))
+    tests.same("a request takes a lock of each kind once", [("serve", 2000, 1.0)] * 2,
+               exports.db.execute("SELECT phase, work_units, acquired_per_unit FROM lock_per_unit").fetchall())
+    tests.same("the last unit", [2000], [values[-1][1] for values in exports.perfetto.works.values()])
+    tests.same("pprof: as the report has it", {
+        p["name"]: p["wait_ns"] for p in exports.report["phases"] if p["wait_ns"]},
+        dict(exported.Pprof(exports["pprof"]).by("phase")))
+    check_all(tests, "phases as statistics", tests.record("folded_requests", sample, ":mode=profile"))
+
+
 def hostile(tests):
     data = golden("small")
     for old, new in HOSTILE.items():
@@ -595,6 +712,7 @@ def queries(tests):
     with open(os.path.join(HERE, "..", "..", "docs", "sqlite.md"), encoding="utf-8") as file:
         text = file.read()
     traces = tests.record("queries", [os.path.join(BUILD, "samples", "nested_locks")])
+    traces += tests.record("phases", [os.path.join(BUILD, "samples", "request_phases"), "2000"])
     tests.run("export", "-o", "queries.db", "sqlite", *traces)
     db = exported.database(tests.path("queries.db"))
     sql = re.findall(r"^```sql\n(.*?)^```", text, re.M | re.S)
@@ -657,7 +775,8 @@ def sanitized(tests):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        parts = [known, worked, namesakes, goldens, recorded, programs, hostile, damaged, lossy, devices, files, queries, usage]
+        parts = [known, worked, namesakes, goldens, recorded, programs, phases, hostile, damaged, lossy, devices,
+                 files, queries, usage]
         if os.path.exists(ASAN):
             parts.append(sanitized)
         names = sys.argv[1:]

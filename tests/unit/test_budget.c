@@ -290,13 +290,43 @@ static void test_written_phases(void **state)
 	free(text);
 }
 
+/* Names that cannot stand in a line in quotes have no sections. */
+static void test_written_names(void **state)
+{
+	static const char *const names[] = { "a\033[1m", "a\n[total]", "a\"b", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct runs base[2] = { { 0 }, { .phase = names[i] } }, none[2] = { { 0 } };
+		struct comparison c[2];
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		for (int k = 0; k < 2; k++) {
+			fixture_lock(fixture_run(&base[k]), k ? "mu" : names[i], 1000, 100, 0);
+			fixture_phase(&base[k].runs[0], names[i]);
+			assert_int_equal(compare_runs(&c[k], &base[k], &none[k]), 0);
+		}
+		assert_int_equal(budget_write(c, 2, out), 0);
+		assert_int_equal(fclose(out), 0);
+		assert_null(strstr(text, "[lock \""));
+		assert_null(strstr(text, "[phase \""));
+		for (int k = 0; k < 2; k++) {
+			compare_fini(&c[k]);
+			runs_fini(&base[k]);
+		}
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_keys),       cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_patterns),       cmocka_unit_test(test_written),
 		cmocka_unit_test(test_phases),	       cmocka_unit_test(test_only_phases),
-		cmocka_unit_test(test_written_phases),
+		cmocka_unit_test(test_written_phases), cmocka_unit_test(test_written_names),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
