@@ -75,10 +75,12 @@ static struct model *read_model(struct symbols *files, const char *phase,
 	if (model->nr_processes && model_finish(model) == 0) {
 		if (traces_have_phase(model, phase))
 			return model;
-		*err = NO_PHASE;
+		*err = *err ? *err : NO_PHASE;
+	} else if (!*err) {
+		*err = -ENOMEM;
+		output_error("%s", strerror(ENOMEM));
 	}
 	model_free(model);
-	*err = *err ? *err : -ENOMEM;
 	return NULL;
 }
 
@@ -151,6 +153,8 @@ static int run(const struct arguments *arguments, const char *const *paths, size
 	int base_err = 0, err = 0, page_err = -ENODATA;
 
 	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
+	if (!*path)
+		output_error("%s", strerror(ENOMEM));
 	if (arguments->base.nr)
 		models[nr++] =
 			read_model(files, arguments->phase, arguments->base.items,
