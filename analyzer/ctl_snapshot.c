@@ -221,6 +221,32 @@ static int copy_records(struct snapshot *s, uint32_t block)
 	return err ? err : put(s, place_of(s, block), bytes);
 }
 
+static int get_head(const struct snapshot *s, uint32_t block, struct trace_block *head)
+{
+	ssize_t n = pread(s->ctl->fd, head, sizeof(*head), (off_t)block * TRACE_BLOCK_SIZE);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return n == sizeof(*head) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+/* As far as it was filled before; one that begins anew meanwhile is left out. */
+static int copy_flight(struct snapshot *s, uint32_t block)
+{
+	struct trace_block *head = (void *)s->buffer, before, after;
+	int err = get_head(s, block, &before);
+
+	if (!err)
+		err = get(s, block);
+	if (!err)
+		err = get_head(s, block, &after);
+	if (err || before.sequence != after.sequence ||
+	    before.length > TRACE_BLOCK_SIZE - sizeof(*head))
+		return err;
+	head->length = before.length;
+	head->last_ticks = before.last_ticks;
+	return put(s, block, sizeof(*head) + head->length);
+}
+
 static int copy_of_type(struct snapshot *s, enum ctl_block type,
 			int (*copy)(struct snapshot *s, uint32_t block))
 {
@@ -240,6 +266,8 @@ static int copy_dictionary(struct snapshot *s)
 		err = copy_of_type(s, CTL_RECORDS, copy_records);
 	if (!err)
 		err = copy_of_type(s, CTL_OWN, copy_records);
+	if (!err && !s->state_only)
+		err = copy_of_type(s, CTL_FLIGHT, copy_flight);
 	return err;
 }
 
