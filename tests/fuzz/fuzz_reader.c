@@ -76,6 +76,21 @@ static size_t walk_phases(const struct reader *r)
 	return sum;
 }
 
+/* Waits that profile mode kept, and nothing else. */
+static void walk_flights(const struct reader *r)
+{
+	struct cursor c;
+
+	for (size_t i = 0; i < reader_nr_flights(r); i++) {
+		cursor_init(&c, reader_flight(r, i));
+		while (cursor_next(&c))
+			need(c.event.type == TRACE_EV_ACQUISITION || c.event.type == TRACE_EV_THREAD ||
+			     c.event.type == TRACE_EV_WAIT_BEGIN ||
+			     c.event.type == TRACE_EV_WAIT_END);
+		need(!c.bad_offset);
+	}
+}
+
 /* What reader.h promises. */
 static void walk(const struct reader *r)
 {
@@ -87,6 +102,7 @@ static void walk(const struct reader *r)
 		while (cursor_next(&c))
 			need(c.event.type < TRACE_EV_MAX);
 	}
+	walk_flights(r);
 	walk_nodes(r);
 	sum += walk_phases(r);
 	for (uint32_t id = 1; id <= reader_max_stack(r); id++)

@@ -124,7 +124,7 @@ def flips(tests):
     """In one process, down to the reports: tests/fuzz/flip.c. LOCKPROF_STRIDE=1: all of them."""
     tool = os.path.join(BUILD, "asan", "fuzz", "flip")
     stride = os.environ.get("LOCKPROF_STRIDE", "499")
-    for name in ("small", "folded", "phases"):
+    for name in ("small", "folded", "phases", "waits"):
         path = os.path.join(tests.folder, f"{name}.trace")
         with gzip.open(os.path.join(HERE, "..", "golden", f"{name}.trace.gz")) as packed:
             with open(path, "wb") as file:
