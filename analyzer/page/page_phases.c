@@ -131,14 +131,15 @@ static void put_span(const struct page_run *run, size_t i, struct column columns
 	column_put(&columns[0], span->process);
 	column_put(&columns[1], page_phase_number(run->model, span->phase));
 	column_put(&columns[2], span->off);
-	column_put(&columns[3], span->begin_ns - since + (is_first ? run->begin_ns[span->process] : 0));
+	column_put(&columns[3],
+		   span->begin_ns - since + (is_first ? run->begin_ns[span->process] : 0));
 	column_put(&columns[4], span->end_ns - span->begin_ns);
 }
 
 int page_write_spans(const struct page_run *run, FILE *out)
 {
-	static const char *const names[5] = { "span_process", "span_phase", "span_off", "span_begin",
-					      "span_length" };
+	static const char *const names[5] = { "span_process", "span_phase", "span_off",
+					      "span_begin", "span_length" };
 	struct column columns[5] = { { .bytes = NULL } };
 	int err = 0;
 

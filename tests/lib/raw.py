@@ -6,7 +6,7 @@ import collections
 import struct
 
 BLOCK, STATE = 65536, 4096
-SLOT, EVENTS, RECORDS, FLIGHT = 2, 3, 4, 5
+SLOT, EVENTS, RECORDS = 2, 3, 4
 DEAD, THREAD, LOCK, NODE, STACK, MODULE, NAME, STAT, HIST, PHASE = range(1, 11)
 PHASE_MODE, WORK_MODE, NODE_OFF = 8, 9, 2**32 - 1
 NUMBERS = {1: 4, 2: 2, 3: 2, 4: 0, 5: 0, 6: 1, 7: 1, 8: 2, 9: 3, 10: 2, 11: 1, 12: 2, 13: 1, 14: 0,
@@ -36,7 +36,6 @@ class Trace:
         self.locks, self.told = {}, {}  # told: bytes of the latest names, by what and number
         self.nr_names = self.nr_stacks = 0
         self.slots, self.blocks, self.ctl_blocks = {}, collections.defaultdict(list), 0
-        self.flights = {}  # (sequence, bytes of events) by place in the file
         for at in range(BLOCK, len(self.data), BLOCK):
             self.block(at)
 
@@ -49,8 +48,6 @@ class Trace:
         elif kind == EVENTS:
             self.last_ticks = max(self.last_ticks, u64(self.data, at + 40))
             self.blocks[number].append((sequence, self.data[at + 64:at + 64 + length]))
-        elif kind == FLIGHT and length:
-            self.flights[at] = (sequence, self.data[at + 64:at + 64 + length])
         elif kind == RECORDS:
             self.ctl_blocks += u64(self.data, at + 48) == 1
             self.records(at + 64, at + BLOCK)
