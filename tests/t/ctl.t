@@ -441,7 +441,30 @@ def snapshot_at_work(options):
         assert report(path)["run"]["acquisitions"] == times * THREADS
 
 
-BOTH = (phases, off, work, together, come_and_go, killed, program_killed, snapshot, snapshot_at_work)
+def snapshot_of_waits(options):
+    """What the trace knows of each wait in the end, its copy knows; and of the latest ones, which
+    are still in the threads' rings then, it may know more short holds."""
+    def known(path):
+        lock, = [lock for lock in report(path)["locks"] if lock["name"] == "steps_mu"]
+        return (lock["contended"], lock["folded_wait_ns"] > 0,
+                sum(blame["waits"] for blame in lock["blame"]))
+
+    with Program(options=options) as program:
+        copied = (0,)
+        for _ in range(100):
+            if copied[0] >= 100:
+                break
+            program.tell("take 30000")
+            path = must(program.pid, "snapshot").strip()
+            copied = known(path)
+        program.end()
+        assert copied[0] >= 100, "no contention"
+        ended = known(program.trace)
+        assert copied[:2] == ended[:2] and copied[2] >= ended[2] > 0, (copied, ended)
+
+
+BOTH = (phases, off, work, together, come_and_go, killed, program_killed, snapshot, snapshot_at_work,
+        snapshot_of_waits)
 ONCE = (status, names, usage, refusals, rights, child_of_it, size_limit, many_changes, full_disk)
 
 
