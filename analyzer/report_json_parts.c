@@ -87,11 +87,13 @@ void report_json_hold(struct json *json, const struct counters *c)
 	report_json_percentile(json, "hold_p99_ns", c->hold, 0.99);
 }
 
-void report_json_cond_facts(struct json *json, const struct cond_row *cond)
+void report_json_cond_facts(struct json *json, const struct lock *lock, const struct cond_row *cond)
 {
-	json_uint(json, "signals", cond->signals);
-	json_uint(json, "broadcasts", cond->broadcasts);
-	json_uint(json, "signals_unheard", cond->signals_unheard);
-	json_uint(json, "tail_ns", cond->tail_ns);
-	json_uint(json, "tail_max_ns", cond->tail_max_ns);
+	bool is_known = !lock->is_folded;
+
+	json_uint(json, "signals", cond->signals + (is_known ? 0 : cond->broadcasts));
+	json_uint_or_null(json, "broadcasts", cond->broadcasts, is_known);
+	json_uint_or_null(json, "signals_unheard", cond->signals_unheard, is_known);
+	json_uint_or_null(json, "tail_ns", cond->tail_ns, is_known);
+	json_uint_or_null(json, "tail_max_ns", cond->tail_max_ns, is_known);
 }
