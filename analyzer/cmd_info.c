@@ -195,32 +195,32 @@ static void print_process(const struct reader *reader)
 		   reader_ns_per_tick(reader));
 }
 
-/* Events of waits that profile mode kept. */
-static uint64_t kept_bytes(const struct reader *reader)
+/* Waits that profile mode kept one by one, with the holds that they waited for. */
+static uint64_t count_kept(const struct reader *reader)
 {
-	uint64_t bytes = 0;
+	uint64_t waits = 0;
+	struct cursor c;
 
 	for (size_t i = 0; i < reader_nr_flights(reader); i++) {
-		const struct reader_stream *flight = reader_flight(reader, i);
-
-		for (size_t k = 0; k < flight->nr_chunks; k++)
-			bytes += (uint64_t)(flight->chunks[k].end - flight->chunks[k].begin);
+		cursor_init(&c, reader_flight(reader, i));
+		while (cursor_next(&c))
+			waits += c.event.type == TRACE_EV_ACQUISITION &&
+				 c.event.value[ACQ_FLAGS] & TRACE_ACQ_WAITED;
 	}
-	return bytes;
+	return waits;
 }
 
 static void print_content(const struct reader *reader)
 {
-	char buf[OUTPUT_NUMBER];
-
 	print_fact("blocks",
 		   "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64 " empty",
 		   reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
 		   reader_nr_blocks(reader, TRACE_BLOCK_SLOT),
 		   reader_nr_blocks(reader, TRACE_BLOCK_RECORDS), reader_nr_blocks(reader, 0));
 	if (reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT))
-		print_fact("kept waits", "%s in %" PRIu64 " flight blocks of %zu slots",
-			   output_size(buf, kept_bytes(reader)),
+		print_fact("kept waits",
+			   "%" PRIu64 ", in %" PRIu64 " flight blocks of %zu slots",
+			   count_kept(reader),
 			   reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT), reader_nr_flights(reader));
 	print_fact("dictionary",
 		   "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %" PRIu64
@@ -347,6 +347,7 @@ static void json_content(struct json *json, const struct reader *reader)
 	json_uint(json, "modules", COUNT(reader, module));
 	json_uint(json, "phases", reader_nr_phases(reader));
 	json_uint(json, "phase_changes", reader_nr_phase_changes(reader));
+	json_uint(json, "kept_waits", count_kept(reader));
 	json_uint(json, "statistics", reader_nr_stats(reader));
 	json_uint(json, "histograms", reader_nr_hists(reader));
 }
