@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -463,9 +464,33 @@ def snapshot_of_waits(options):
         assert copied[:2] == ended[:2] and copied[2] >= ended[2] > 0, (copied, ended)
 
 
+def broken(offset, value, verb, *operands):
+    """A header that leads into what is in use already: ctl says so and leaves all as it is."""
+    with Program() as program:
+        with open(program.trace, "r+b") as file:
+            os.pwrite(file.fileno(), struct.pack("<I", value), offset)
+        before = raw.Trace(program.trace)
+        done = ctl(program.pid, verb, *operands)
+        assert done.returncode == 1 and "its header is wrong about" in done.stderr, done
+        after = raw.Trace(program.trace)
+        for trace in before, after:
+            trace.heads = [trace.data[at:at + 12] for at in range(0, len(trace.data), raw.BLOCK)]
+        assert (after.heads, after.nodes, after.told, after.phases, after.word) == \
+               (before.heads, before.nodes, before.told, [], 0), "it wrote there"
+
+
+def broken_header():
+    for nr_blocks in (0, 1):
+        broken(96, nr_blocks, "stop")
+        broken(96, nr_blocks, "phase", "x")
+    for nr_nodes in (2**30, 2**32 - 2, 2**32 - 1):
+        broken(132, nr_nodes, "phase", "x")
+        broken(132, nr_nodes, "work", 3)
+
+
 BOTH = (phases, off, work, together, come_and_go, killed, program_killed, snapshot, snapshot_at_work,
         snapshot_of_waits)
-ONCE = (status, names, usage, refusals, rights, child_of_it, size_limit, many_changes, full_disk)
+ONCE = (status, names, usage, refusals, rights, child_of_it, size_limit, many_changes, full_disk, broken_header)
 
 
 def run(case, *arguments):
