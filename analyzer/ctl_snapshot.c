@@ -5,7 +5,8 @@
  * A plain copy is not that: it may have events of a thread and not those before them. So slots are
  * copied first, each one as it is at one moment, and of the blocks of events those that the copied
  * slot knows of: what a thread flushed later is left out. The dictionary comes last and has more
- * than is needed; the waits that profile mode keeps come before it, as they are in its statistics too.
+ * than is needed; the waits that profile mode keeps come before it, as they are in its statistics
+ * too.
  *
  * In profile mode a ring's events move into the statistics, which are copied later and so would
  * have them again. Then all is copied once more, until no ring was emptied meanwhile; after some
@@ -229,7 +230,8 @@ static int get_head(const struct snapshot *s, uint32_t block, struct trace_block
 	return n == sizeof(*head) ? 0 : n < 0 ? -errno : -EIO;
 }
 
-/* With what it had at first; one that began anew meanwhile is left out, as if it had just been made. */
+/* With what it had at first; one that began anew meanwhile is left out, as if it had just been
+ * made. */
 static int copy_flight(struct snapshot *s, uint32_t block)
 {
 	struct trace_block *head = (void *)s->buffer, before, after;

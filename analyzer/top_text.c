@@ -70,7 +70,8 @@ static void put_time(struct table *table, bool is_key, uint64_t ns, const struct
 		   output_time(buf, (uint64_t)((double)ns / seconds(top))));
 }
 
-/* Of "mutex created in make_cache" only the place, where names get little room: as in the report. */
+/* Of "mutex created in make_cache" only the place, where names get little room: as in the report.
+ */
 static const char *short_label(const struct top *top, const char *label)
 {
 	static const char *const verbs[] = { " created in ", " first used in " };

@@ -173,8 +173,8 @@ def status():
         assert told["threads"] == THREADS + 1 and told["threads_so_far"] == 3 * THREADS + 1, told
         must(program.pid, "phase", "b\u00f6se")
         said = must(program.pid, "status")
-        assert "phase      b\u00f6se\n" in said and "recording  on\n" in said, said
-        assert f"threads    {THREADS + 1} now" in said and "lost       nothing" in said, said
+        assert "phase        b\u00f6se\n" in said and "recording    on\n" in said, said
+        assert f"threads      {THREADS + 1} now" in said and "lost         nothing" in said, said
 
 
 # ---- who may, and what not ----
