@@ -61,6 +61,15 @@ void report_json_flags(struct json *json, uint32_t flags)
 	json_array_end(json);
 }
 
+void report_json_phase_facts(struct json *json, const struct phase *phase)
+{
+	json_string(json, "name", phase->name);
+	json_uint(json, "time_ns", phase->time_ns);
+	json_uint(json, "thread_ns", phase->thread_ns);
+	json_uint(json, "begins", phase->begins);
+	json_uint(json, "work_units", phase->work_units);
+}
+
 void report_json_percentile(struct json *json, const char *key, const struct histogram *h,
 			    double part)
 {

@@ -76,11 +76,7 @@ static void put_phase(struct page_run *run, const struct phase *phase, const str
 	struct json *json = run->json;
 
 	json_object_begin(json, NULL);
-	json_string(json, "name", phase->name);
-	json_uint(json, "time_ns", phase->time_ns);
-	json_uint(json, "thread_ns", phase->thread_ns);
-	json_uint(json, "begins", phase->begins);
-	json_uint(json, "work_units", phase->work_units);
+	report_json_phase_facts(json, phase);
 	page_put_counters(json, "all", &phase->all, false);
 	put_phase_classes(run, by);
 	json_object_end(json);
