@@ -60,19 +60,46 @@ static struct trace_block *flight_block_begin(struct flight *f, uint32_t slot, u
 	return block;
 }
 
-/* What blame is made of. A hold counts when somebody waited for its end. */
-static bool flight_keeps(const struct trace_event *e)
+/* The word and the bit of a node. */
+static uint64_t *flight_waited(struct flight *f, uint64_t node, uint64_t *bit)
 {
+	uint64_t hash = node * 0x9e3779b97f4a7c15ull >> (64 - 10);
+
+	*bit = 1ull << hash % 64;
+	return &f->waited[hash / 64];
+}
+_Static_assert(FLIGHT_NODES == 1 << 10, "shift in flight_waited");
+
+/* What blame is made of. A hold counts when somebody waited for its end, or may have. */
+static bool flight_keeps(struct flight *f, const struct trace_event *e)
+{
+	uint64_t bit, *waited = flight_waited(f, e->arg, &bit);
+
 	switch (e->type) {
+	case TRACE_EV_PLAIN:
+		return *waited & bit;
 	case TRACE_EV_ACQUISITION:
-		return e->value[ACQ_FLAGS] & (TRACE_ACQ_WAITED | TRACE_ACQ_STACK);
+		if (!(e->value[ACQ_FLAGS] & (TRACE_ACQ_WAITED | TRACE_ACQ_STACK)))
+			return false;
+		break;
 	case TRACE_EV_WAIT_BEGIN:
 	case TRACE_EV_WAIT_END:
-	case TRACE_EV_THREAD:
-		return true;
+		break;
 	default:
-		return false;
+		return e->type == TRACE_EV_THREAD;
 	}
+	*waited |= bit;
+	return true;
+}
+
+/* A long hold is kept as an acquisition with no flags: FLIGHT blocks have no plain ones. */
+static unsigned char *flight_put(unsigned char *p, const struct trace_event *e, uint64_t delta)
+{
+	uint64_t value[TRACE_EVENT_ARGS] = { e->value[ACQ_HOLD] };
+
+	if (e->type == TRACE_EV_PLAIN)
+		return event_put(p, TRACE_EV_ACQUISITION, e->arg, delta, value);
+	return event_put(p, e->type, e->arg, delta, e->value);
 }
 
 void flight_add(struct flight *f, uint32_t slot, const struct trace_event *e)
@@ -80,7 +107,7 @@ void flight_add(struct flight *f, uint32_t slot, const struct trace_event *e)
 	struct trace_block *block = f->nr ? f->block[f->now] : NULL;
 	unsigned char *p, *begin;
 
-	if (!flight_keeps(e))
+	if (!flight_keeps(f, e))
 		return;
 	if (e->type == TRACE_EV_THREAD) {
 		f->thread = (uint32_t)e->arg;
@@ -92,8 +119,7 @@ void flight_add(struct flight *f, uint32_t slot, const struct trace_event *e)
 	if (!block)
 		return;
 	begin = (unsigned char *)(block + 1);
-	p = event_put(begin + block->length, e->type, e->arg, e->ticks - block->last_ticks,
-		      e->value);
+	p = flight_put(begin + block->length, e, e->ticks - block->last_ticks);
 	block->last_ticks = e->ticks;
 	/* Partner: the reader's load. After a kill whole events are there. */
 	__atomic_store_n(&block->length, (uint32_t)(p - begin), __ATOMIC_RELEASE);

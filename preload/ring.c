@@ -58,7 +58,7 @@ static void folded_to(void *ctx, size_t bytes, const struct trace_event *event)
 	barrier();
 	slot->tail = (uint32_t)bytes;
 	barrier();
-	if (event->type != TRACE_EV_PLAIN)
+	if (flight_may_keep(event))
 		flight_add(&t->flight, t->number, event);
 }
 

@@ -461,7 +461,7 @@ static void keep(void *ctx, size_t bytes, const struct trace_event *event)
 	uint32_t slot = *(uint32_t *)ctx;
 
 	(void)bytes;
-	if (folding->keeps_waits)
+	if (folding->keeps_waits && flight_may_keep(event))
 		flight_add(&folding->flight[slot - 1], slot, event);
 }
 

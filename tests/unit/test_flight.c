@@ -4,6 +4,7 @@
  * model makes of it. The same events are read once as they are and once folded: blame, waits and
  * places must be the same as long as nothing had to go, and add up to the whole always.
  */
+#include "../../preload/flight.h"
 #include "model_fixture.h"
 
 enum { THREADS = 3 };
@@ -146,6 +147,35 @@ static void test_owners(void **state)
 	model_free(m);
 }
 
+/*
+ * The lock is free, the waiter is woken, and thread 0 takes it before it once more: nobody waits at
+ * that release as far as can be seen. A long hold of this kind is kept all the same.
+ */
+static void test_barging(void **state)
+{
+	static const uint64_t holds[] = { FLIGHT_LONG_HOLD - 1, FLIGHT_LONG_HOLD };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world w = world_new();
+		uint64_t at = 600 + holds[i];
+		struct model *m;
+
+		fixture_acquire(w.g, w.slot[0], w.node[0], 100, 400, 0, 7);
+		fixture_wait(w.g, w.slot[1], w.node[1], 200, 0);
+		fixture_acquire(w.g, w.slot[0], w.node[0], 510, holds[i], 0, 0);
+		fixture_acquire(w.g, w.slot[1], w.node[1], at, 10, at - 200, 0);
+		fold_all(&w);
+		tracegen_end(w.g, 50000, 0);
+		m = fixture_model(w.g);
+		assert_int_equal(fixture_blamed(m, w.thread[0]), 300 + (i ? holds[i] : 0));
+		assert_int_equal(m->locks[0].all.acquired, 3);
+		assert_int_equal(m->locks[0].all.held, 3);
+		fixture_check_sums(m);
+		model_free(m);
+	}
+}
+
 /* ---- damage ---- */
 
 static struct reader *open_broken(struct tracegen *g, void (*breaks)(struct trace_block *block))
@@ -226,7 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_same_blame), cmocka_unit_test(test_rings_and_flights),
 		cmocka_unit_test(test_the_oldest_go),  cmocka_unit_test(test_owners),
-		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_barging), cmocka_unit_test(test_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
