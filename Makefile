@@ -408,6 +408,7 @@ install: $(products)
 		'Version: $(VERSION)' 'Cflags: -I$(PREFIX)/include' \
 		>$(DESTDIR)$(PREFIX)/share/pkgconfig/lockprof.pc
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
+	install -D -m 644 docs/man/lockprof.h.3 $(DESTDIR)$(PREFIX)/share/man/man3/lockprof.h.3
 	install -m 644 completion/lockprof.bash $(DESTDIR)$(COMPDIR)/lockprof
 	$(if $(DESTDIR),,-ldconfig)
 

@@ -116,7 +116,7 @@ static int run(const struct exporter *exporter, const struct arguments *argument
 	err = traces_add(model, paths, nr_paths);
 	if (model->nr_processes > 0 && !traces_have_phase(model, arguments->phase)) {
 		model_free(model);
-		return 2;
+		return err ? 1 : 2;
 	}
 	if (model->nr_processes > 0)
 		export_err = write_export(exporter, model, arguments);

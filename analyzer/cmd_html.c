@@ -58,8 +58,8 @@ static int open_page(const char *path)
 
 #define NO_PHASE (-EDOM) /* the traces do not know the phase that is wanted: wrong use */
 
-static struct model *read_model(struct symbols *files, const char *phase,
-				const char *const *paths, size_t nr, int *err)
+static struct model *read_model(struct symbols *files, const char *phase, const char *const *paths,
+				size_t nr, int *err)
 {
 	struct model *model = model_new();
 
@@ -75,10 +75,12 @@ static struct model *read_model(struct symbols *files, const char *phase,
 	if (model->nr_processes && model_finish(model) == 0) {
 		if (traces_have_phase(model, phase))
 			return model;
-		*err = NO_PHASE;
+		*err = *err ? *err : NO_PHASE;
+	} else if (!*err) {
+		*err = -ENOMEM;
+		output_error("%s", strerror(ENOMEM));
 	}
 	model_free(model);
-	*err = *err ? *err : -ENOMEM;
 	return NULL;
 }
 
@@ -151,10 +153,11 @@ static int run(const struct arguments *arguments, const char *const *paths, size
 	int base_err = 0, err = 0, page_err = -ENODATA;
 
 	*path = arguments->output ? strdup(arguments->output) : default_output(paths[0]);
+	if (!*path)
+		output_error("%s", strerror(ENOMEM));
 	if (arguments->base.nr)
-		models[nr++] =
-			read_model(files, arguments->phase, arguments->base.items,
-				   arguments->base.nr, &base_err);
+		models[nr++] = read_model(files, arguments->phase, arguments->base.items,
+					  arguments->base.nr, &base_err);
 	models[nr++] = read_model(files, arguments->phase, paths, nr_paths, &err);
 	symbols_free(files);
 	if (*path && models[0] && models[nr - 1])
@@ -198,7 +201,8 @@ int cmd_html(int argc, char **argv)
 	const struct options options = {
 		.command = "html",
 		.usage = "[options] TRACE...",
-		.about = "Makes one page of a recording, to open in a browser: no network, no other file.\n",
+		.about =
+			"Makes one page of a recording, to open in a browser: no network, no other file.\n",
 		.rows = rows,
 		.nr_rows = sizeof(rows) / sizeof(rows[0]),
 	};

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,7 @@ struct info {
 	uint64_t nr_events, event_bytes;
 	uint64_t acquisitions; /* of these; folded ones apart */
 	uint64_t folded;
-	uint64_t work_units; /* in either form */
+	uint64_t work_units;   /* in either form */
 	uint64_t bad[BAD_MAX]; /* offsets of what could not be decoded */
 	size_t nr_bad;
 };
@@ -135,20 +134,6 @@ static double bytes_per_acquisition(const struct info *info)
 
 /* ---- for people ---- */
 
-__attribute__((format(printf, 2, 3))) static void print_fact(const char *name, const char *format,
-							     ...)
-{
-	char text[4096], escaped[4 * sizeof(text)];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	output_escape(escaped, sizeof(escaped), text);
-	printf("%s%-12s%s %s\n", output_face_begin(OUTPUT_DIM), name, output_face_end(OUTPUT_DIM),
-	       escaped);
-}
-
 static void print_argv(const struct trace_header *h)
 {
 	const char *argument = h->argv;
@@ -158,7 +143,7 @@ static void print_argv(const struct trace_header *h)
 	for (uint32_t i = 0; i < h->argc; i++, argument += strlen(argument) + 1)
 		at += (size_t)sprintf(line + at, "%s%s", i ? " " : "", argument);
 	line[at] = '\0';
-	print_fact("command", "%s", line);
+	output_fact("command", "%s", line);
 }
 
 static void print_start(const struct trace_header *h)
@@ -168,7 +153,7 @@ static void print_start(const struct trace_header *h)
 	struct tm tm;
 
 	if (localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S%z", &tm))
-		print_fact("start", "%s", text);
+		output_fact("start", "%s", text);
 }
 
 static void print_process(const struct reader *reader)
@@ -176,62 +161,61 @@ static void print_process(const struct reader *reader)
 	const struct trace_header *h = reader_header(reader);
 	char buf[OUTPUT_NUMBER];
 
-	print_fact("file", "%s, %s", reader_path(reader),
-		   output_size(buf, reader_file_bytes(reader)));
-	print_fact("format", "version %u, readable since version %u", h->version, h->min_reader);
+	output_fact("file", "%s, %s", reader_path(reader),
+		    output_size(buf, reader_file_bytes(reader)));
+	output_fact("format", "version %u, readable since version %u", h->version, h->min_reader);
 	if (h->mode != h->mode_at_start)
-		print_fact("mode", "%s, began as %s", words_mode(h->mode),
-			   words_mode(h->mode_at_start));
+		output_fact("mode", "%s, began as %s", words_mode(h->mode),
+			    words_mode(h->mode_at_start));
 	else
-		print_fact("mode", "%s", words_mode(h->mode));
-	print_fact("program", "%s", h->exe);
+		output_fact("mode", "%s", words_mode(h->mode));
+	output_fact("program", "%s", h->exe);
 	print_argv(h);
-	print_fact("process", "pid %u, parent %u, user %u, on %s with %u CPUs, %s", h->pid, h->ppid,
-		   h->uid, h->host, h->nr_cpus, h->libc);
+	output_fact("process", "pid %u, parent %u, user %u, on %s with %u CPUs, %s", h->pid,
+		    h->ppid, h->uid, h->host, h->nr_cpus, h->libc);
 	print_start(h);
-	print_fact("duration", "%s", output_time(buf, duration_ns(reader)));
-	print_fact("end", "%s", end_words(reader, buf));
-	print_fact("clock", "%s, %.6g ns a tick", words_clock(h->clock),
-		   reader_ns_per_tick(reader));
+	output_fact("duration", "%s", output_time(buf, duration_ns(reader)));
+	output_fact("end", "%s", end_words(reader, buf));
+	output_fact("clock", "%s, %.6g ns a tick", words_clock(h->clock),
+		    reader_ns_per_tick(reader));
 }
 
-/* Events of waits that profile mode kept. */
-static uint64_t kept_bytes(const struct reader *reader)
+/* Waits that profile mode kept one by one, with the holds that they waited for. */
+static uint64_t count_kept(const struct reader *reader)
 {
-	uint64_t bytes = 0;
+	uint64_t waits = 0;
+	struct cursor c;
 
 	for (size_t i = 0; i < reader_nr_flights(reader); i++) {
-		const struct reader_stream *flight = reader_flight(reader, i);
-
-		for (size_t k = 0; k < flight->nr_chunks; k++)
-			bytes += (uint64_t)(flight->chunks[k].end - flight->chunks[k].begin);
+		cursor_init(&c, reader_flight(reader, i));
+		while (cursor_next(&c))
+			waits += c.event.type == TRACE_EV_ACQUISITION &&
+				 c.event.value[ACQ_FLAGS] & TRACE_ACQ_WAITED;
 	}
-	return bytes;
+	return waits;
 }
 
 static void print_content(const struct reader *reader)
 {
-	char buf[OUTPUT_NUMBER];
-
-	print_fact("blocks",
-		   "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64 " empty",
-		   reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
-		   reader_nr_blocks(reader, TRACE_BLOCK_SLOT),
-		   reader_nr_blocks(reader, TRACE_BLOCK_RECORDS), reader_nr_blocks(reader, 0));
+	output_fact("blocks",
+		    "%" PRIu64 " events, %" PRIu64 " slots, %" PRIu64 " records, %" PRIu64 " empty",
+		    reader_nr_blocks(reader, TRACE_BLOCK_EVENTS),
+		    reader_nr_blocks(reader, TRACE_BLOCK_SLOT),
+		    reader_nr_blocks(reader, TRACE_BLOCK_RECORDS), reader_nr_blocks(reader, 0));
 	if (reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT))
-		print_fact("kept waits", "%s in %" PRIu64 " flight blocks of %zu slots",
-			   output_size(buf, kept_bytes(reader)),
-			   reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT), reader_nr_flights(reader));
-	print_fact("dictionary",
-		   "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %" PRIu64
-		   " stacks, %" PRIu64 " modules",
-		   COUNT(reader, thread), COUNT(reader, lock), COUNT(reader, node),
-		   COUNT(reader, stack), COUNT(reader, module));
+		output_fact("kept waits", "%" PRIu64 ", in %" PRIu64 " flight blocks of %zu slots",
+			    count_kept(reader), reader_nr_blocks(reader, TRACE_BLOCK_FLIGHT),
+			    reader_nr_flights(reader));
+	output_fact("dictionary",
+		    "%" PRIu64 " threads, %" PRIu64 " locks, %" PRIu64 " nodes, %" PRIu64
+		    " stacks, %" PRIu64 " modules",
+		    COUNT(reader, thread), COUNT(reader, lock), COUNT(reader, node),
+		    COUNT(reader, stack), COUNT(reader, module));
 	if (reader_nr_phases(reader))
-		print_fact("phases", "%zu, with %zu changes", reader_nr_phases(reader),
-			   reader_nr_phase_changes(reader));
-	print_fact("statistics", "%zu, with %zu histograms", reader_nr_stats(reader),
-		   reader_nr_hists(reader));
+		output_fact("phases", "%zu, with %zu changes", reader_nr_phases(reader),
+			    reader_nr_phase_changes(reader));
+	output_fact("statistics", "%zu, with %zu histograms", reader_nr_stats(reader),
+		    reader_nr_hists(reader));
 }
 
 /* PLAIN and ACQUISITION are one for people. */
@@ -244,18 +228,18 @@ static void print_events(const struct info *info)
 {
 	char count[OUTPUT_NUMBER], size[OUTPUT_NUMBER];
 
-	print_fact("events", "%s in %s", output_count(count, info->nr_events),
-		   output_size(size, info->event_bytes));
+	output_fact("events", "%s in %s", output_count(count, info->nr_events),
+		    output_size(size, info->event_bytes));
 	for (uint32_t type = TRACE_EV_ACQUISITION; type < TRACE_EV_MAX; type++)
 		if (events_of(info, type))
-			print_fact("", "%14s %s", output_count(count, events_of(info, type)),
-				   event_words[type].name);
+			output_fact("", "%14s %s", output_count(count, events_of(info, type)),
+				    event_words[type].name);
 	if (info->acquisitions)
-		print_fact("", "%.2f bytes an acquisition", bytes_per_acquisition(info));
+		output_fact("", "%.2f bytes an acquisition", bytes_per_acquisition(info));
 	if (info->folded)
-		print_fact("folded", "%s acquisitions", output_count(count, info->folded));
+		output_fact("folded", "%s acquisitions", output_count(count, info->folded));
 	if (info->work_units)
-		print_fact("work", "%s units", output_count(count, info->work_units));
+		output_fact("work", "%s units", output_count(count, info->work_units));
 }
 
 static void print_losses(const struct reader *reader)
@@ -266,12 +250,12 @@ static void print_losses(const struct reader *reader)
 	for (size_t i = 0; i < TRACE_LOSS_MAX; i++) {
 		if (!h->losses[i])
 			continue;
-		print_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
+		output_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
 		name = "";
 	}
 	if (!*name)
 		return;
-	print_fact("lost", "nothing");
+	output_fact("lost", "nothing");
 }
 
 static void print_damages(const struct info *info)
@@ -281,13 +265,13 @@ static void print_damages(const struct info *info)
 	for (size_t i = 0; i < nr; i++) {
 		const struct reader_damage *damage = reader_damage(info->reader, i);
 
-		print_fact("damage", "byte %" PRIu64 ": %s", damage->offset, damage->text);
+		output_fact("damage", "byte %" PRIu64 ": %s", damage->offset, damage->text);
 	}
 	for (size_t i = 0; i < info->nr_bad; i++)
-		print_fact("damage", "byte %" PRIu64 ": no event here, rest of the block skipped",
-			   info->bad[i]);
+		output_fact("damage", "byte %" PRIu64 ": no event here, rest of the block skipped",
+			    info->bad[i]);
 	if (!nr && !info->nr_bad)
-		print_fact("damage", "none");
+		output_fact("damage", "none");
 }
 
 static void print_info(const struct info *info)
@@ -298,11 +282,12 @@ static void print_info(const struct info *info)
 	print_content(info->reader);
 	print_events(info);
 	if (h->events & TRACE_EVENT_SIZE_CAP)
-		print_fact("note", "the size limit was reached: statistics only from there on");
+		output_fact("note", "the size limit was reached: statistics only from there on");
 	if (h->events & TRACE_EVENT_NO_SPACE)
-		print_fact("note", "the disk was full");
+		output_fact("note", "the disk was full");
 	if (h->events & TRACE_EVENT_NO_FILE)
-		print_fact("note", "the file was lost: closed, removed, or behind a seccomp filter");
+		output_fact("note",
+			    "the file was lost: closed, removed, or behind a seccomp filter");
 	print_losses(info->reader);
 	print_damages(info);
 }
@@ -347,6 +332,7 @@ static void json_content(struct json *json, const struct reader *reader)
 	json_uint(json, "modules", COUNT(reader, module));
 	json_uint(json, "phases", reader_nr_phases(reader));
 	json_uint(json, "phase_changes", reader_nr_phase_changes(reader));
+	json_uint(json, "kept_waits", count_kept(reader));
 	json_uint(json, "statistics", reader_nr_stats(reader));
 	json_uint(json, "histograms", reader_nr_hists(reader));
 }

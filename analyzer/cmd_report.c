@@ -90,7 +90,7 @@ static int run(const struct arguments *arguments, char **paths, int nr_paths)
 	err = traces_add(model, (const char *const *)paths, (size_t)nr_paths);
 	if (model->nr_processes > 0 && !traces_have_phase(model, arguments->phase)) {
 		model_free(model);
-		return 2;
+		return err ? 1 : 2;
 	}
 	if (model->nr_processes > 0)
 		report_err = report_model(model, arguments);

@@ -145,7 +145,8 @@ int collect_blames(struct collect *c)
 	return err;
 }
 
-/* Rows of `tally` at the end of one of the model's arrays: of each lock they add up to its waiting. */
+/* Rows of `tally` at the end of one of the model's arrays: of each lock they add up to its waiting.
+ */
 static int add_wait_stacks(struct collect *c, struct tally *tally, void *array, size_t *nr)
 {
 	struct share share = { .ns = 0 };
@@ -202,8 +203,8 @@ static void take_kept(struct collect *c, uint32_t id, struct lock *lock)
 	if (kept >= folded)
 		lock->folded_wait_ns = 0;
 	else
-		lock->folded_wait_ns -= (uint64_t)((unsigned __int128)lock->folded_wait_ns * kept /
-						   folded);
+		lock->folded_wait_ns -=
+			(uint64_t)((unsigned __int128)lock->folded_wait_ns * kept / folded);
 }
 
 static void finish_lock(struct collect *c, uint32_t id)

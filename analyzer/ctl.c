@@ -243,8 +243,8 @@ static enum ctl_block look_at(const struct ctl *ctl, uint32_t number)
 		return CTL_OTHER;
 	if (head.type == TRACE_BLOCK_RECORDS && head.spare[0] == TRACE_RECORDS_OF_CTL)
 		return CTL_OWN;
-	return head.type >= TRACE_BLOCK_SLOT && head.type <= TRACE_BLOCK_RECORDS ? head.type
-										 : CTL_OTHER;
+	return head.type >= TRACE_BLOCK_SLOT && head.type <= TRACE_BLOCK_FLIGHT ? head.type
+										: CTL_OTHER;
 }
 
 /*

@@ -29,6 +29,7 @@ enum ctl_block {
 	CTL_SLOT = TRACE_BLOCK_SLOT,
 	CTL_EVENTS = TRACE_BLOCK_EVENTS,
 	CTL_RECORDS = TRACE_BLOCK_RECORDS,
+	CTL_FLIGHT = TRACE_BLOCK_FLIGHT,
 	CTL_OWN,   /* RECORDS that ctl made */
 	CTL_OTHER, /* nothing to know about */
 };

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "../trace/fold.h"
 #include "../trace/phase.h"
 #include "ctl.h"
 
@@ -37,9 +38,16 @@ static int new_node(struct ctl *ctl, uint32_t id, uint32_t parent, enum trace_ho
 	return 0;
 }
 
-static uint32_t new_id(struct ctl *ctl)
+/* More nodes than records have room for are a damaged header's, and would begin with 0 again. */
+static int new_id(struct ctl *ctl, uint32_t *id)
 {
-	return __atomic_add_fetch(&ctl->header->nr_nodes, 1, __ATOMIC_RELAXED);
+	const uint32_t nodes_max = ARENA_BLOCKS * (TRACE_BLOCK_SIZE / sizeof(struct trace_node));
+	uint32_t *nr = &ctl->header->nr_nodes;
+
+	if (__atomic_load_n(nr, __ATOMIC_RELAXED) >= nodes_max)
+		return ctl_error(ctl, 0, "its header is wrong about the number of nodes");
+	*id = __atomic_add_fetch(nr, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 /* ---- roots ---- */
@@ -95,8 +103,9 @@ static int get_root(struct ctl *ctl, const char *name, uint32_t *root)
 	if (*root)
 		return 0;
 	set_feature(ctl);
-	*root = new_id(ctl);
-	err = new_name(ctl, *root, name);
+	err = new_id(ctl, root);
+	if (!err)
+		err = new_name(ctl, *root, name);
 	return err ? err : new_node(ctl, *root, 0, TRACE_HOW_PHASE);
 }
 
@@ -235,8 +244,9 @@ int ctl_work(struct ctl *ctl, uint64_t units)
 
 	if (!node) {
 		set_feature(ctl);
-		node = new_id(ctl);
-		err = new_node(ctl, node, root, TRACE_HOW_WORK);
+		err = new_id(ctl, &node);
+		if (!err)
+			err = new_node(ctl, node, root, TRACE_HOW_WORK);
 	}
 	if (err)
 		return err;

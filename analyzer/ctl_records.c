@@ -133,8 +133,8 @@ static int new_block(struct ctl *ctl)
 	err = ctl_look(ctl);
 	if (err)
 		return err;
-	if (number >= ctl->nr)
-		return ctl_error(ctl, -EIO, NULL); /* cut just now */
+	if (!number || number >= ctl->nr || ctl->types[number] != CTL_NOT_YET)
+		return ctl_error(ctl, 0, "its header is wrong about where its blocks end");
 	block = ctl_block(ctl, number);
 	block->type = TRACE_BLOCK_RECORDS;
 	block->spare[0] = TRACE_RECORDS_OF_CTL;

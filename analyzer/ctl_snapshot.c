@@ -5,7 +5,8 @@
  * A plain copy is not that: it may have events of a thread and not those before them. So slots are
  * copied first, each one as it is at one moment, and of the blocks of events those that the copied
  * slot knows of: what a thread flushed later is left out. The dictionary comes last and has more
- * than is needed.
+ * than is needed; the waits that profile mode keeps come before it, as they are in its statistics
+ * too.
  *
  * In profile mode a ring's events move into the statistics, which are copied later and so would
  * have them again. Then all is copied once more, until no ring was emptied meanwhile; after some
@@ -221,6 +222,34 @@ static int copy_records(struct snapshot *s, uint32_t block)
 	return err ? err : put(s, place_of(s, block), bytes);
 }
 
+static int get_head(const struct snapshot *s, uint32_t block, struct trace_block *head)
+{
+	ssize_t n = pread(s->ctl->fd, head, sizeof(*head), (off_t)block * TRACE_BLOCK_SIZE);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return n == sizeof(*head) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+/* With what it had at first; one that began anew meanwhile is left out, as if it had just been
+ * made. */
+static int copy_flight(struct snapshot *s, uint32_t block)
+{
+	struct trace_block *head = (void *)s->buffer, before, after;
+	int err = get_head(s, block, &before);
+
+	if (!err)
+		err = get(s, block);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!err)
+		err = get_head(s, block, &after);
+	if (err)
+		return err;
+	*head = before;
+	if (before.sequence != after.sequence || before.length > TRACE_BLOCK_SIZE - sizeof(before))
+		head->length = 0;
+	return put(s, block, sizeof(*head) + head->length);
+}
+
 static int copy_of_type(struct snapshot *s, enum ctl_block type,
 			int (*copy)(struct snapshot *s, uint32_t block))
 {
@@ -283,6 +312,8 @@ static int copy_state(struct snapshot *s)
 
 	for (int tries = 0; tries < FOLD_TRIES; tries++) {
 		err = copy_slots(s);
+		if (!err && !s->state_only)
+			err = copy_of_type(s, CTL_FLIGHT, copy_flight);
 		if (!err)
 			err = copy_dictionary(s);
 		if (err || s->ctl->header->mode != TRACE_MODE_PROFILE || !any_has_moved(s))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_status.c: what a live trace's header and slots say just now, for people or as JSON */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,20 +34,6 @@ static void gather(const struct ctl *ctl, struct status *status)
 
 /* ---- for people ---- */
 
-__attribute__((format(printf, 2, 3))) static void print_fact(const char *name, const char *format,
-							     ...)
-{
-	char text[4096], escaped[4 * sizeof(text)];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	output_escape(escaped, sizeof(escaped), text);
-	printf("%s%-10s%s %s\n", output_face_begin(OUTPUT_DIM), name, output_face_end(OUTPUT_DIM),
-	       escaped);
-}
-
 static void print_losses(const struct trace_header *h)
 {
 	const char *name = "lost";
@@ -56,11 +41,11 @@ static void print_losses(const struct trace_header *h)
 	for (size_t i = 0; i < TRACE_LOSS_MAX; i++) {
 		if (!h->losses[i])
 			continue;
-		print_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
+		output_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
 		name = "";
 	}
 	if (*name)
-		print_fact(name, "nothing");
+		output_fact(name, "nothing");
 }
 
 static void print_status(const struct ctl *ctl, const struct status *status)
@@ -68,20 +53,20 @@ static void print_status(const struct ctl *ctl, const struct status *status)
 	const struct trace_header *h = status->header;
 	char buf[OUTPUT_NUMBER];
 
-	print_fact("trace", "%s, %s", ctl->path, output_size(buf, status->bytes));
-	print_fact("process", "pid %u, %.*s", h->pid, (int)sizeof(h->exe), h->exe);
-	print_fact("mode", "%s", words_mode(h->mode));
-	print_fact("recording", "%s", status->word & PHASE_OFF ? "off" : "on");
-	print_fact("phase", "%s", (uint32_t)status->word ? status->phase : "none");
-	print_fact("changes", "%u", PHASE_NUMBER(status->word));
-	print_fact("threads", "%u now, %u so far", status->nr_running, h->nr_threads);
+	output_fact("trace", "%s, %s", ctl->path, output_size(buf, status->bytes));
+	output_fact("process", "pid %u, %.*s", h->pid, (int)sizeof(h->exe), h->exe);
+	output_fact("mode", "%s", words_mode(h->mode));
+	output_fact("recording", "%s", status->word & PHASE_OFF ? "off" : "on");
+	output_fact("phase", "%s", (uint32_t)status->word ? status->phase : "none");
+	output_fact("changes", "%u", PHASE_NUMBER(status->word));
+	output_fact("threads", "%u now, %u so far", status->nr_running, h->nr_threads);
 	if (h->events & TRACE_EVENT_SIZE_CAP)
-		print_fact("note", "the size limit was reached: statistics only from there on");
+		output_fact("note", "the size limit was reached: statistics only from there on");
 	if (h->events & TRACE_EVENT_NO_SPACE)
-		print_fact("note", "the disk was full");
+		output_fact("note", "the disk was full");
 	if (h->events & TRACE_EVENT_NO_FILE)
-		print_fact("note",
-			   "the file was lost: closed, removed, or behind a seccomp filter");
+		output_fact("note",
+			    "the file was lost: closed, removed, or behind a seccomp filter");
 	print_losses(h);
 }
 

@@ -190,6 +190,19 @@ void output_error(const char *format, ...)
 	fprintf(stderr, "lockprof: %s\n", escaped);
 }
 
+void output_fact(const char *name, const char *format, ...)
+{
+	char text[4096], escaped[4 * sizeof(text)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	output_escape(escaped, sizeof(escaped), text);
+	printf("%s%-12s%s %s\n", output_face_begin(OUTPUT_DIM), name, output_face_end(OUTPUT_DIM),
+	       escaped);
+}
+
 struct unit {
 	double factor;
 	const char *name;

@@ -45,6 +45,8 @@ void output_pager_end(void);
 
 /* "lockprof: " and the message on stderr, as one line. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line about one thing, to stdout: its name, dim, and what is to be said. */
+void output_fact(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Copies text with control characters, invalid UTF-8 and text-direction overrides written as
@@ -53,10 +55,10 @@ void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)))
 size_t output_escape(char *to, size_t size, const char *text);
 
 /* All of them write into buf and return it. */
-const char *output_time(char buf[OUTPUT_NUMBER], uint64_t ns);		/* 950 ns, 12.3 us */
-const char *output_size(char buf[OUTPUT_NUMBER], uint64_t bytes);	/* 512 B, 64.0 KiB */
-const char *output_si(char buf[OUTPUT_NUMBER], double value);		/* 950, 12.3k, 4.10M */
-const char *output_count(char buf[OUTPUT_NUMBER], uint64_t count);	/* 12,345,678 */
-const char *output_percent(char buf[OUTPUT_NUMBER], double ratio);	/* 0.973 is 97.3 % */
+const char *output_time(char buf[OUTPUT_NUMBER], uint64_t ns);	   /* 950 ns, 12.3 us */
+const char *output_size(char buf[OUTPUT_NUMBER], uint64_t bytes);  /* 512 B, 64.0 KiB */
+const char *output_si(char buf[OUTPUT_NUMBER], double value);	   /* 950, 12.3k, 4.10M */
+const char *output_count(char buf[OUTPUT_NUMBER], uint64_t count); /* 12,345,678 */
+const char *output_percent(char buf[OUTPUT_NUMBER], double ratio); /* 0.973 is 97.3 % */
 
 #endif

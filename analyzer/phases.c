@@ -17,19 +17,61 @@
 
 /* ---- rows ---- */
 
-/* The row of a name, found among the first nr or made; NULL: out of memory. */
-static struct phase *get_phase(struct model *model, size_t nr, const char *name)
-{
-	struct phase *phase;
+/* A row that a former trace made. */
+struct known {
+	const char *name;
+	uint32_t row;
+};
 
-	for (size_t i = 0; i < nr; i++)
-		if (!name == !model->phases[i].name &&
-		    (!name || strcmp(name, model->phases[i].name) == 0))
-			return &model->phases[i];
-	phase = store_push(&model->phases, &model->nr_phases, sizeof(*phase));
-	if (phase)
-		phase->name = name;
-	return phase;
+static int compare_known(const void *a, const void *b)
+{
+	return strcmp(((const struct known *)a)->name, ((const struct known *)b)->name);
+}
+
+/* All but row 0, by name. NULL: out of memory. */
+static struct known *sort_known(const struct model *model, size_t *nr)
+{
+	struct known *known = calloc(model->nr_phases + 1, sizeof(*known));
+
+	*nr = 0;
+	for (uint32_t i = 1; known && i < model->nr_phases; i++)
+		known[(*nr)++] = (struct known){ model->phases[i].name, i };
+	if (*nr)
+		qsort(known, *nr, sizeof(*known), compare_known);
+	return known;
+}
+
+static int add_row(struct model *model, const char *name, uint32_t *row)
+{
+	struct phase *phase = store_push(&model->phases, &model->nr_phases, sizeof(*phase));
+
+	if (!phase)
+		return -ENOMEM;
+	phase->name = name;
+	*row = (uint32_t)model->nr_phases - 1;
+	return 0;
+}
+
+/* In one trace each name comes once. */
+static int find_rows(struct pass *pass, size_t nr)
+{
+	struct model *model = &pass->store->model;
+	size_t nr_known;
+	struct known *known = sort_known(model, &nr_known);
+	int err = !known ? -ENOMEM : model->nr_phases ? 0 : add_row(model, NULL, pass->phase_row);
+
+	for (uint32_t i = 1; i <= nr && !err; i++) {
+		struct known key = { .name = reader_phase_name(pass->reader, i) };
+		const struct known *same =
+			bsearch(&key, known, nr_known, sizeof(key), compare_known);
+
+		if (same)
+			pass->phase_row[i] = same->row;
+		else
+			err = add_row(model, key.name, &pass->phase_row[i]);
+	}
+	free(known);
+	return err;
 }
 
 static void find_wanted(struct pass *pass)
@@ -67,20 +109,16 @@ static void init_nodes(struct pass *pass)
 int phases_init(struct pass *pass)
 {
 	struct model *model = &pass->store->model;
-	size_t nr = reader_nr_phases(pass->reader), nr_before = model->nr_phases;
+	size_t nr = reader_nr_phases(pass->reader);
+	int err;
 
 	pass->phase_row = calloc(nr + 1, sizeof(*pass->phase_row));
 	model->processes[pass->process].phases = pass->phase_row;
 	if (!pass->phase_row)
 		return -ENOMEM;
-	for (uint32_t i = 0; i <= nr; i++) {
-		const struct phase *phase =
-			get_phase(model, nr_before, reader_phase_name(pass->reader, i));
-
-		if (!phase)
-			return -ENOMEM;
-		pass->phase_row[i] = (uint32_t)(phase - model->phases);
-	}
+	err = find_rows(pass, nr);
+	if (err)
+		return err;
 	find_wanted(pass);
 	init_nodes(pass);
 	return 0;

@@ -23,6 +23,7 @@
 
 /* Those that are mapped now; the handler walks them. */
 static struct reader *mapped;
+static struct sigaction others; /* what other mappings' faults go to */
 
 static struct reader *reader_at(const unsigned char *address)
 {
@@ -41,8 +42,8 @@ static bool is_in_hole(const struct reader *reader, const unsigned char *address
 	return !fstat(reader->fd, &st) && address - reader->map < st.st_size;
 }
 
-/* Back in the faulting instruction the page is there; without one the fault comes again and kills.
- */
+/* Back in the faulting instruction the page is there; without one the fault comes again, and is
+ * somebody else's. */
 static void fill_page(int signal, siginfo_t *info, void *context)
 {
 	unsigned char *address = info->si_addr;
@@ -54,7 +55,7 @@ static void fill_page(int signal, siginfo_t *info, void *context)
 	address -= (uintptr_t)address % page;
 	if (!reader || mmap(address, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 			    0) == MAP_FAILED)
-		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+		sigaction(signal, &others, NULL);
 	else if (!is_in_hole(reader, address) &&
 		 (!reader->cut.offset || (uint64_t)(address - reader->map) < reader->cut.offset))
 		reader->cut.offset = (uint64_t)(address - reader->map);
@@ -63,13 +64,15 @@ static void fill_page(int signal, siginfo_t *info, void *context)
 
 static void watch(struct reader *reader)
 {
-	struct sigaction action = { .sa_sigaction = fill_page, .sa_flags = SA_SIGINFO };
+	struct sigaction action = { .sa_sigaction = fill_page, .sa_flags = SA_SIGINFO }, before;
 
 	snprintf(reader->cut.text, sizeof(reader->cut.text),
 		 "the file was cut while it was read, zeros from here on");
 	reader->next_mapped = mapped;
 	mapped = reader;
-	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGBUS, &action, &before);
+	if (before.sa_sigaction != fill_page)
+		others = before;
 }
 
 static int too_short(const struct reader *reader, const struct stat *st, char *error, size_t size)

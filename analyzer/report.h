@@ -315,8 +315,11 @@ void report_json_percentile(struct json *json, const char *key, const struct his
 void report_json_wait(struct json *json, const struct counters *c);
 void report_json_hold(struct json *json, const struct counters *c);
 void report_json_per_unit(struct json *json, const struct counters *c, uint64_t units);
+void report_json_phase_facts(struct json *json, const struct phase *phase);
 void report_json_phases(struct json *json, const struct report *report);
-void report_json_cond_facts(struct json *json, const struct cond_row *cond);
+/* What single events alone tell is null where some came as statistics. */
+void report_json_cond_facts(struct json *json, const struct lock *lock,
+			    const struct cond_row *cond);
 int report_csv(const struct report *report, FILE *out);
 
 #endif

@@ -54,6 +54,23 @@ static void time_cell(struct table *table, uint64_t ns)
 	table_cell(table, OUTPUT_PLAIN, "%s", output_time(text, ns));
 }
 
+/* What single events alone tell: nothing where some came as statistics. */
+static void known_count_cell(struct table *table, const struct lock *lock, uint64_t count)
+{
+	if (lock->is_folded)
+		table_cell(table, OUTPUT_DIM, "-");
+	else
+		count_cell(table, count);
+}
+
+static void known_time_cell(struct table *table, const struct lock *lock, uint64_t ns)
+{
+	if (lock->is_folded)
+		table_cell(table, OUTPUT_DIM, "-");
+	else
+		time_cell(table, ns);
+}
+
 static const char *thread_name(const struct model *model, uint32_t thread)
 {
 	return thread < model->nr_threads ? model->threads[thread].name : "?";
@@ -97,14 +114,15 @@ static bool has_cond(const struct model *model, size_t i, uint64_t *wait_ns)
 static int add_cond(const struct report *report, struct table *table, size_t i)
 {
 	const struct cond_row *cond = &report->model->conds[i];
+	const struct lock *lock = &report->model->locks[cond->lock];
 
 	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, cond->lock));
 	count_cell(table, cond->all.acquired);
 	time_cell(table, cond->all.wait_ns);
 	count_cell(table, cond->signals + cond->broadcasts);
-	count_cell(table, cond->signals_unheard);
-	time_cell(table, cond->tail_ns);
-	time_cell(table, cond->tail_max_ns);
+	known_count_cell(table, lock, cond->signals_unheard);
+	known_time_cell(table, lock, cond->tail_ns);
+	known_time_cell(table, lock, cond->tail_max_ns);
 	return 0;
 }
 
@@ -130,13 +148,14 @@ static bool has_barrier(const struct model *model, size_t i, uint64_t *wait_ns)
 static int add_barrier(const struct report *report, struct table *table, size_t i)
 {
 	const struct barrier_row *barrier = &report->model->barriers[i];
+	const struct lock *lock = &report->model->locks[barrier->lock];
 
 	table_cell(table, OUTPUT_PLAIN, "%s", short_label(report->model, barrier->lock));
-	count_cell(table, barrier->rounds);
+	known_count_cell(table, lock, barrier->rounds);
 	time_cell(table, barrier->all.wait_ns);
 	time_cell(table, barrier->all.wait_max_ns);
-	time_cell(table, barrier->late_ns);
-	if (barrier->last_times)
+	known_time_cell(table, lock, barrier->late_ns);
+	if (barrier->last_times && !lock->is_folded)
 		table_cell(table, OUTPUT_PLAIN, "%s (%llu times)",
 			   thread_name(report->model, barrier->last_thread),
 			   (unsigned long long)barrier->last_times);
@@ -317,7 +336,7 @@ static int add_futex(const struct report *report, struct table *table, size_t i)
 	time_cell(table, futex->all.wait_ns);
 	time_cell(table, futex->all.wait_max_ns);
 	count_cell(table, futex->wakes);
-	count_cell(table, futex->woken);
+	known_count_cell(table, &report->model->locks[futex->lock], futex->woken);
 	return 0;
 }
 

@@ -377,7 +377,7 @@ static void put_conds(struct json *json, const struct model *model)
 		json_object_begin(json, NULL);
 		put_identity(json, model, &model->locks[cond->lock]);
 		put_waiting(json, &cond->all);
-		report_json_cond_facts(json, cond);
+		report_json_cond_facts(json, &model->locks[cond->lock], cond);
 		json_object_end(json);
 	}
 	json_array_end(json);
@@ -388,14 +388,16 @@ static void put_barriers(struct json *json, const struct model *model)
 	json_array_begin(json, "barriers");
 	for (size_t i = 0; i < model->nr_barriers; i++) {
 		const struct barrier_row *barrier = &model->barriers[i];
+		const struct lock *lock = &model->locks[barrier->lock];
 
 		json_object_begin(json, NULL);
-		put_identity(json, model, &model->locks[barrier->lock]);
+		put_identity(json, model, lock);
 		put_waiting(json, &barrier->all);
-		json_uint(json, "rounds", barrier->rounds);
-		json_uint(json, "late_ns", barrier->late_ns);
-		put_thread_name(json, "last_thread", model, barrier->last_thread);
-		json_uint(json, "last_times", barrier->last_times);
+		json_uint_or_null(json, "rounds", barrier->rounds, !lock->is_folded);
+		json_uint_or_null(json, "late_ns", barrier->late_ns, !lock->is_folded);
+		put_thread_name(json, "last_thread", model,
+				lock->is_folded ? UINT32_MAX : barrier->last_thread);
+		json_uint_or_null(json, "last_times", barrier->last_times, !lock->is_folded);
 		json_object_end(json);
 	}
 	json_array_end(json);
@@ -437,7 +439,8 @@ static void put_futexes(struct json *json, const struct model *model)
 		put_identity(json, model, &model->locks[futex->lock]);
 		put_waiting(json, &futex->all);
 		json_uint(json, "wakes", futex->wakes);
-		json_uint(json, "woken", futex->woken);
+		json_uint_or_null(json, "woken", futex->woken,
+				  !model->locks[futex->lock].is_folded);
 		json_object_end(json);
 	}
 	json_array_end(json);

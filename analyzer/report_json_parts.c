@@ -61,6 +61,15 @@ void report_json_flags(struct json *json, uint32_t flags)
 	json_array_end(json);
 }
 
+void report_json_phase_facts(struct json *json, const struct phase *phase)
+{
+	json_string(json, "name", phase->name);
+	json_uint(json, "time_ns", phase->time_ns);
+	json_uint(json, "thread_ns", phase->thread_ns);
+	json_uint(json, "begins", phase->begins);
+	json_uint(json, "work_units", phase->work_units);
+}
+
 void report_json_percentile(struct json *json, const char *key, const struct histogram *h,
 			    double part)
 {
@@ -87,11 +96,13 @@ void report_json_hold(struct json *json, const struct counters *c)
 	report_json_percentile(json, "hold_p99_ns", c->hold, 0.99);
 }
 
-void report_json_cond_facts(struct json *json, const struct cond_row *cond)
+void report_json_cond_facts(struct json *json, const struct lock *lock, const struct cond_row *cond)
 {
-	json_uint(json, "signals", cond->signals);
-	json_uint(json, "broadcasts", cond->broadcasts);
-	json_uint(json, "signals_unheard", cond->signals_unheard);
-	json_uint(json, "tail_ns", cond->tail_ns);
-	json_uint(json, "tail_max_ns", cond->tail_max_ns);
+	bool is_known = !lock->is_folded;
+
+	json_uint(json, "signals", cond->signals + (is_known ? 0 : cond->broadcasts));
+	json_uint_or_null(json, "broadcasts", cond->broadcasts, is_known);
+	json_uint_or_null(json, "signals_unheard", cond->signals_unheard, is_known);
+	json_uint_or_null(json, "tail_ns", cond->tail_ns, is_known);
+	json_uint_or_null(json, "tail_max_ns", cond->tail_max_ns, is_known);
 }

@@ -173,11 +173,7 @@ static void put_phase(struct json *json, const struct model *model, size_t numbe
 	const struct phase *phase = &model->phases[number];
 
 	json_object_begin(json, NULL);
-	json_string(json, "name", phase->name);
-	json_uint(json, "time_ns", phase->time_ns);
-	json_uint(json, "thread_ns", phase->thread_ns);
-	json_uint(json, "begins", phase->begins);
-	json_uint(json, "work_units", phase->work_units);
+	report_json_phase_facts(json, phase);
 	put_counters(json, &phase->all, phase);
 	put_work(json, &phase->all, phase->work_units);
 	json_array_begin(json, "locks");

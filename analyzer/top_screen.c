@@ -5,7 +5,7 @@
  * The other screen of the terminal is used, so that what was there comes back; keys come one by one
  * and unseen. Whatever ends us by a signal, or stops us for a while (^Z), gives the terminal back
  * first. The signals arrive while we wait and at no other time, so a handler has nothing to do but
- * be called.
+ * be called. But for SIGBUS, which comes when the trace is cut under us.
  *
  * A handful of sequences that all terminals of today know; so no library for them is needed.
  */
@@ -29,9 +29,10 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWIN
 #define NR_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static struct termios before;
-static bool is_on;
+static volatile bool is_on;
 static sigset_t mask_outside;	      /* what was blocked before us */
 static volatile sig_atomic_t arrived; /* the latest signal */
+static struct sigaction bus_outside;  /* ctl.c's, that ends us */
 
 static void note(int signal)
 {
@@ -61,13 +62,21 @@ static void leave(void)
 	is_on = false;
 }
 
+static void cut(int signal)
+{
+	if (is_on && write(STDOUT_FILENO, LEAVE, sizeof(LEAVE) - 1) >= 0)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	bus_outside.sa_handler(signal);
+}
+
 int top_screen_begin(void)
 {
-	struct sigaction action = { .sa_handler = note };
+	struct sigaction action = { .sa_handler = note }, bus = { .sa_handler = cut };
 	sigset_t block;
 
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
 		return -errno;
+	sigaction(SIGBUS, &bus, &bus_outside);
 	sigemptyset(&block);
 	for (size_t i = 0; i < NR_SIGNALS; i++) {
 		sigaddset(&block, signals[i]);

@@ -12,7 +12,7 @@
 #include "table.h"
 #include "words.h"
 
-enum { HEAD_LINES = 5, WAIT_HEAD_LINES = 2, ROWS_LEAST = 3 };
+enum { HEAD_LINES = 5, WAIT_HEAD_LINES = 2, ROWS_LEAST = 3, WIDE = 100 };
 
 static double seconds(const struct top *top)
 {
@@ -70,9 +70,25 @@ static void put_time(struct table *table, bool is_key, uint64_t ns, const struct
 		   output_time(buf, (uint64_t)((double)ns / seconds(top))));
 }
 
+/* Of "mutex created in make_cache" only the place, where names get little room: as in the report.
+ */
+static const char *short_label(const struct top *top, const char *label)
+{
+	static const char *const verbs[] = { " created in ", " first used in " };
+
+	for (size_t i = 0; top->by == TOP_BY_CLASS && output_width() < WIDE && i < 2; i++) {
+		const char *verb = strstr(label, verbs[i]);
+
+		if (verb)
+			return verb + strlen(verbs[i]);
+	}
+	return label;
+}
+
 static void put_row(struct table *table, const struct top *top, const struct top_row *row,
 		    enum top_key key)
 {
+	const char *label = short_label(top, row->label);
 	char buf[OUTPUT_NUMBER];
 
 	put_rate(table, key == TOP_ACQUIRED, row->acquired, top);
@@ -83,9 +99,9 @@ static void put_row(struct table *table, const struct top *top, const struct top
 	put_time(table, key == TOP_HOLD_TOTAL, row->hold_ns, top);
 	table_cell(table, row->nr_waiting ? OUTPUT_RED : OUTPUT_PLAIN, "%" PRIu32, row->nr_waiting);
 	if (row->nr_locks > 1)
-		table_cell(table, OUTPUT_PLAIN, "%s (%" PRIu32 ")", row->label, row->nr_locks);
+		table_cell(table, OUTPUT_PLAIN, "%s (%" PRIu32 ")", label, row->nr_locks);
 	else
-		table_cell(table, OUTPUT_PLAIN, "%s", row->label);
+		table_cell(table, OUTPUT_PLAIN, "%s", label);
 }
 
 static int print_rows(const struct top *top, enum top_key key, size_t max, FILE *out)
@@ -110,14 +126,15 @@ static int print_rows(const struct top *top, enum top_key key, size_t max, FILE 
 
 /* ---- waits ---- */
 
-static void put_wait(struct table *table, const struct top_wait *wait)
+static void put_wait(struct table *table, const struct top *top, const struct top_wait *wait)
 {
 	char buf[OUTPUT_NUMBER];
 
 	table_cell(table, OUTPUT_PLAIN, "%s", wait->thread);
 	table_cell(table, OUTPUT_PLAIN, "%s%s", output_time(buf, wait->wait_ns),
 		   wait->is_bounded ? "*" : "");
-	table_cell(table, OUTPUT_PLAIN, "%s%s", wait->label, wait->is_shared ? " (read)" : "");
+	table_cell(table, OUTPUT_PLAIN, "%s%s", short_label(top, wait->label),
+		   wait->is_shared ? " (read)" : "");
 	if (!wait->nr_holders)
 		table_cell(table, OUTPUT_DIM, "nobody known");
 	else if (wait->nr_holders > 1)
@@ -145,7 +162,7 @@ static int print_waits(const struct top *top, size_t max, FILE *out)
 	if (!table)
 		return -ENOMEM;
 	for (size_t i = 0; i < top->nr_waits && i < max; i++)
-		put_wait(table, &top->waits[i]);
+		put_wait(table, top, &top->waits[i]);
 	fputc('\n', out);
 	err = table_print(table, out, output_width());
 	table_free(table);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* flight.c: see flight.h */
 #include "file.h"
-#include "flight.h"
+#include "thread.h"
 
 #define ROOM (TRACE_BLOCK_SIZE - sizeof(struct trace_block) - TRACE_EVENT_BYTES)
 
@@ -31,13 +31,16 @@ static bool flight_block_new(struct flight *f, uint32_t slot)
 	if (!block)
 		return false;
 	f->now = f->nr;
-	f->block[f->nr++] = block;
+	f->block[f->nr] = block;
+	barrier();	/* a handler may fork here: fork.c copies so many blocks */
+	f->nr++;
 	return true;
 }
 
 /*
  * The next block is filled from its begin: a new one, or the oldest. Partner: the reader, which
- * looks at `sequence` before and after it copies.
+ * looks at `sequence` before and after it copies: nothing of what follows may be seen, or be there
+ * after a kill, before the new one.
  */
 static struct trace_block *flight_block_begin(struct flight *f, uint32_t slot, uint64_t ticks)
 {
@@ -51,6 +54,7 @@ static struct trace_block *flight_block_begin(struct flight *f, uint32_t slot, u
 	block = f->block[f->now];
 	__atomic_store_n(&block->length, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&block->sequence, ++f->sequence, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	block->thread = f->thread;
 	block->base_ticks = block->last_ticks = ticks;
 	return block;

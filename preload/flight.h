@@ -15,7 +15,7 @@
 
 /*
  * All slots together have at most FLIGHT_TOTAL blocks (32 MiB), and no more than an eighth of
- * max_size; one slot has FLIGHT_SLOT, and a single one when half of all are given out.
+ * max_size, but FLIGHT_LEAST in any case; one slot has FLIGHT_SLOT, and a single one when half of all are given out.
  */
 #define FLIGHT_SLOT  8u
 #define FLIGHT_TOTAL 512u

@@ -68,7 +68,8 @@ static int make_labels(const struct export *e, const struct lock_class *class, c
 	if (!err)
 		err = put_value(out, class->label);
 	fprintf(out, "\",kind=\"%s\"", report_kind_name(class->kind));
-	return fclose(out) != 0 || err ? -ENOMEM : 0;
+	/* Without room for the first byte the text is NULL, and fclose() is content. */
+	return fclose(out) != 0 || err || !*labels ? -ENOMEM : 0;
 }
 
 static bool is_told(const struct lock *lock)

@@ -210,7 +210,7 @@ void packets_flow_to(struct packets *p, uint64_t id)
 void packets_end(struct packets *p)
 {
 	message_put(&p->packet, PACKET_EVENT, &p->event);
-	if (p->texts.nr)
+	if (p->texts.nr || p->texts.err)
 		message_put(&p->packet, PACKET_INTERNED, &p->texts);
 	write_packet(p);
 }

@@ -87,8 +87,7 @@ static bool counts(const struct model *model, const struct process *process, uin
 		id <= UINT32_MAX ? reader_node(process->reader, (uint32_t)id) : NULL;
 
 	return node && (node->mode & TRACE_HOW_MASK) == TRACE_HOW_WORK &&
-	       (!model->only_phase ||
-		model_phase_of(process, (uint32_t)id) == model->only_phase);
+	       (!model->only_phase || model_phase_of(process, (uint32_t)id) == model->only_phase);
 }
 
 static int read_works(const struct model *model, const struct process *process, uint64_t begin_ns,
@@ -104,7 +103,8 @@ static int read_works(const struct model *model, const struct process *process, 
 		while (!err && cursor_next(&c))
 			if (c.event.type == TRACE_EV_WORK && counts(model, process, c.event.arg))
 				err = add_work(works,
-					       begin_ns + reader_time_ns(process->reader, c.event.ticks),
+					       begin_ns + reader_time_ns(process->reader,
+									 c.event.ticks),
 					       c.event.value[0]);
 	}
 	return err;

@@ -4,8 +4,8 @@
  *
  * Sample types are Go's mutex profile's: contentions/count and delay/nanoseconds. A location is a
  * line of a function; the innermost stands first. The lock is a label and the outermost frame, the
- * thread that waited (or held) is a label, and so is, by waiter, the phase of the program. By holder a contention counts for each holder that
- * delayed it.
+ * thread that waited (or held) is a label, and so is, by waiter, the phase of the program. By
+ * holder a contention counts for each holder that delayed it.
  */
 #include "export.h"
 

@@ -368,10 +368,10 @@ static void put_interval_phase(struct database *d, const struct interval *i,
 			       const uint64_t *begin_ns)
 {
 	const struct process *process = d->model->threads[i->thread].process;
-	uint32_t phase = i->kind == INTERVAL_JOIN
-				 ? model_phase_at(d->model, process,
-						  i->begin_ns - begin_ns[process->number])
-				 : model_phase_of(process, i->node);
+	uint32_t phase =
+		i->kind == INTERVAL_JOIN
+			? model_phase_at(d->model, process, i->begin_ns - begin_ns[process->number])
+			: model_phase_of(process, i->node);
 
 	put_id(d, phase, d->model->nr_phases);
 }

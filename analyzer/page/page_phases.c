@@ -76,11 +76,7 @@ static void put_phase(struct page_run *run, const struct phase *phase, const str
 	struct json *json = run->json;
 
 	json_object_begin(json, NULL);
-	json_string(json, "name", phase->name);
-	json_uint(json, "time_ns", phase->time_ns);
-	json_uint(json, "thread_ns", phase->thread_ns);
-	json_uint(json, "begins", phase->begins);
-	json_uint(json, "work_units", phase->work_units);
+	report_json_phase_facts(json, phase);
 	page_put_counters(json, "all", &phase->all, false);
 	put_phase_classes(run, by);
 	json_object_end(json);
@@ -131,14 +127,15 @@ static void put_span(const struct page_run *run, size_t i, struct column columns
 	column_put(&columns[0], span->process);
 	column_put(&columns[1], page_phase_number(run->model, span->phase));
 	column_put(&columns[2], span->off);
-	column_put(&columns[3], span->begin_ns - since + (is_first ? run->begin_ns[span->process] : 0));
+	column_put(&columns[3],
+		   span->begin_ns - since + (is_first ? run->begin_ns[span->process] : 0));
 	column_put(&columns[4], span->end_ns - span->begin_ns);
 }
 
 int page_write_spans(const struct page_run *run, FILE *out)
 {
-	static const char *const names[5] = { "span_process", "span_phase", "span_off", "span_begin",
-					      "span_length" };
+	static const char *const names[5] = { "span_process", "span_phase", "span_off",
+					      "span_begin", "span_length" };
 	struct column columns[5] = { { .bytes = NULL } };
 	int err = 0;
 

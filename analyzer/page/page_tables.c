@@ -260,7 +260,7 @@ static void put_conds(const struct page_run *run)
 
 		json_object_begin(json, NULL);
 		put_waiting(run, cond->lock, &cond->all);
-		report_json_cond_facts(json, cond);
+		report_json_cond_facts(json, &run->model->locks[cond->lock], cond);
 		json_object_end(json);
 	}
 	json_array_end(json);

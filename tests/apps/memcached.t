@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # memcached with four threads, under four clients at once: every value read is the one that was
-# written, the server's own counts are those of the clients, and TERM ends it as ever.
+# written, the server's own counts are those of the clients, and TERM ends it as ever. The same while
+# its recording is told what to do from outside.
 . "${0%/*}/lib.sh"
 needs memcached python3
 
@@ -101,6 +102,40 @@ for side in native trace profile; do
 	done
 	traces "memcached, $side mode" --threads=6 --acquisitions=100000
 done
+
+# Recorded is what the clients did in between, and that in one phase: 4 times 4000 rounds of three or
+# four commands, with a few locks each.
+side=profile:start=no
+# shellcheck disable=SC2086 # none or two words
+serve $side memcached $user -t 4 -m 64 -s "$tmp/socket" -a 777
+until_true answers
+told=
+for words in start 'phase load'; do
+	# shellcheck disable=SC2086 # words
+	told="$told$(timeout 30 "$lockprof" ctl "$server" $words 2>&1)"
+done
+timeout "$limit_s" python3 client.py >"$side.out" 2>"$side.err"
+for words in 'work 16000' 'phase --end' stop; do
+	# shellcheck disable=SC2086 # words
+	told="$told$(timeout 30 "$lockprof" ctl "$server" $words 2>&1)"
+done
+is 'ctl had nothing to complain of' '' "$told"
+until_true answers
+copy=$(timeout 30 "$lockprof" ctl "$server" snapshot)
+stop TERM
+echo "$status" >"$side.status"
+for part in status out err log; do
+	alike memcached $part $side
+done
+is 'a phase, its units, and acquisitions for each' 'load 16000 True' "$(
+	"$lockprof" report --json "$copy" | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+busy = [phase for phase in told["phases"] if phase["work_units"]]
+print(*(phase["name"] for phase in busy), told["run"]["work_units"],
+      10 <= busy[0]["acquisitions_per_unit"] <= 100 and told["run"]["off_ns"] > 0
+      and busy[0]["acquisitions"] >= 0.99 * told["run"]["acquisitions"])')"
+traces 'memcached, told from outside' --traces=2 --threads=6 --acquisitions=100000
 
 is 'clients found what they had written' "shared b'16000'" "$(head -n 1 native.out)"
 

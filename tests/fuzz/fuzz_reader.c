@@ -76,6 +76,21 @@ static size_t walk_phases(const struct reader *r)
 	return sum;
 }
 
+/* Waits that profile mode kept, and nothing else. */
+static void walk_flights(const struct reader *r)
+{
+	struct cursor c;
+
+	for (size_t i = 0; i < reader_nr_flights(r); i++) {
+		cursor_init(&c, reader_flight(r, i));
+		while (cursor_next(&c))
+			need(c.event.type == TRACE_EV_ACQUISITION || c.event.type == TRACE_EV_THREAD ||
+			     c.event.type == TRACE_EV_WAIT_BEGIN ||
+			     c.event.type == TRACE_EV_WAIT_END);
+		need(!c.bad_offset);
+	}
+}
+
 /* What reader.h promises. */
 static void walk(const struct reader *r)
 {
@@ -87,6 +102,7 @@ static void walk(const struct reader *r)
 		while (cursor_next(&c))
 			need(c.event.type < TRACE_EV_MAX);
 	}
+	walk_flights(r);
 	walk_nodes(r);
 	sum += walk_phases(r);
 	for (uint32_t id = 1; id <= reader_max_stack(r); id++)
@@ -159,6 +175,24 @@ static void check_phases(const struct model *model)
 	need(!model->nr_phases || units == model->work_units);
 }
 
+/* The parts of a lock's wait, whatever is kept of it, are parts and all of it. */
+static void check_waits(const struct model *model)
+{
+	uint64_t *blamed = calloc(model->nr_locks + 1, sizeof(*blamed));
+
+	need(blamed != NULL);
+	for (size_t i = 0; i < model->nr_blames; i++)
+		blamed[model->blames[i].lock] += model->blames[i].wait_ns;
+	for (size_t i = 0; i < model->nr_locks; i++) {
+		const struct lock *lock = &model->locks[i];
+
+		need(lock->unattributed_ns <= lock->all.wait_ns);
+		need(lock->folded_wait_ns <= lock->all.wait_ns - lock->unattributed_ns);
+		need(blamed[i] == lock->all.wait_ns - lock->unattributed_ns - lock->folded_wait_ns);
+	}
+	free(blamed);
+}
+
 static void report(struct reader *reader, uint8_t choice)
 {
 	struct model *model = model_new();
@@ -181,6 +215,7 @@ static void report(struct reader *reader, uint8_t choice)
 	}
 	need(model_add(model, reader, NULL) == 0 && model_finish(model) == 0);
 	check_phases(model);
+	check_waits(model);
 	print(&report, report_json);
 	print(&report, choice & 64 ? report_csv : report_text);
 	export_all(&report, choice & 128 ? EXPORT_HOLDER : EXPORT_WAITER);

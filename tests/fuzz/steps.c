@@ -184,6 +184,15 @@ static void step_make(struct steps *s, const uint8_t *p)
 	}
 }
 
+static void step_fold(struct steps *s, const uint8_t *p)
+{
+	uint32_t slot = slot_of(s, p[1]);
+
+	if (p[2] & 1)
+		tracegen_keep_waits(s->g);
+	tracegen_fold(s->g, slot);
+}
+
 /* Steps that make blocks; there may be only so many. */
 static void step_block(struct steps *s, const uint8_t *p)
 {
@@ -196,7 +205,7 @@ static void step_block(struct steps *s, const uint8_t *p)
 	else if (what == STEP_FLUSH)
 		tracegen_flush(s->g, slot_of(s, p[1]));
 	else if (what == STEP_FOLD)
-		tracegen_fold(s->g, slot_of(s, p[1]));
+		step_fold(s, p);
 	else
 		tracegen_hole(s->g);
 }

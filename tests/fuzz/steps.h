@@ -25,7 +25,7 @@ enum step_what {
 	STEP_NAME,    /* of what, target, text */
 	STEP_OWNER,   /* slot, thread */
 	STEP_FLUSH,   /* slot, killed meanwhile */
-	STEP_FOLD,    /* slot */
+	STEP_FOLD,    /* slot, from here on waits are kept */
 	STEP_HOLD,    /* slot, node, lock: held, or waited for, when the recording ends */
 	STEP_HOLE,
 	STEP_END,    /* status, time */

@@ -82,6 +82,16 @@ def compare(book, told, slack):
             f"losses {losses}, {told['run']['coverage']}")
 
 
+def waits_add_up(told):
+    """Each lock's waiting is somebody's, or nobody's, or not known one by one; told what is not so."""
+    for lock in told["locks"]:
+        parts = sum(place["wait_ns"] for place in lock["blame"])
+        parts += (lock["unattributed_ns"] or 0) + lock["folded_wait_ns"]
+        if lock["wait_ns"] != parts:
+            return f"{lock['name']} waited {lock['wait_ns']} ns, of which {parts} are told"
+    return ""
+
+
 def is_begun(trace):
     """False for the file of a process that was killed while it made its trace."""
     with open(trace, "rb") as file:
@@ -98,6 +108,7 @@ def traces_of(folder):
         if problem:
             problems.append(problem)
         else:
+            problems += filter(None, [waits_add_up(told)])
             lives[told["process"]["pid"]].append(told)
     for life in lives.values():
         life.sort(key=lambda told: told["process"]["start_unix_ns"])

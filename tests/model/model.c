@@ -320,7 +320,7 @@ static void flushes_begin(void)
 	started = completed = 0;
 }
 
-static void pair(struct thread *t, const void *lock)
+static void pair(struct thread *t, const void *lock, bool waits)
 {
 	struct attempt a;
 	struct release r;
@@ -328,6 +328,8 @@ static void pair(struct thread *t, const void *lock)
 	if (!attempt_begin(&a, lock, SITE, MUTEX_LOCK))
 		return; /* no room for its slot */
 	started++;
+	if (waits)
+		attempt_blocked(&a, 0);
 	attempt_acquired(&a, 0);
 	t->soft = 1; /* each event fills the ring */
 	release_begin(&r, lock, TRACE_KIND_MUTEX, SITE, false);
@@ -335,7 +337,7 @@ static void pair(struct thread *t, const void *lock)
 	completed++;
 }
 
-static void flushes_thread(int self)
+static void pairs(int self, bool wait)
 {
 	struct thread *t;
 
@@ -345,7 +347,22 @@ static void flushes_thread(int self)
 		model_assert(header()->losses[TRACE_LOSS_THREADS] > 0,
 			     "a refused thread is counted");
 	for (int i = 0; i < 3; i++)
-		pair(t, &some_locks[self]);
+		pair(t, &some_locks[self], wait);
+}
+
+static void flushes_thread(int self)
+{
+	pairs(self, false);
+}
+
+static void folds_setup(void)
+{
+	header()->mode = TRACE_MODE_PROFILE;
+}
+
+static void folds_thread(int self)
+{
+	pairs(self, true);
 }
 
 static void flushes_look(bool end)
@@ -470,6 +487,10 @@ static const struct scenario scenarios[] = {
 	{ "slots used again", 2, 0, 3, reuse_thread, reuse_setup, slots_begin, NULL, 0 },
 	{ "flushes", 1, 0, 2, flushes_thread, NULL, flushes_begin, flushes_look, 0 },
 	{ "flushes on a full disk", 1, 0, 2, flushes_thread, NULL, flushes_begin, flushes_look, 5 },
+	{ "folded waits", 1, 0, 2, folds_thread, folds_setup, flushes_begin, flushes_look, 0 },
+	{ "folded waits on a full disk", 1, 0, 2, folds_thread, folds_setup, flushes_begin,
+	  flushes_look, 3 },
+	{ "flights", 1, 0, 2, flights_thread, flights_setup, NULL, flights_look, 0 },
 	{ "recall", 2, 1, 3, recall_thread, recall_setup, NULL, NULL, 0 },
 	{ "counters", 3, 1, 3, counters_thread, NULL, NULL, counters_look, 0 },
 	{ "calibrations", 3, 1, 3, calibration_thread, NULL, NULL, calibration_look, 0 },

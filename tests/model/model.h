@@ -89,6 +89,12 @@ void whole_check(void);
 /* Completed calls of a thread that the file tells of: events and statistics of acquisitions. */
 uint64_t whole_acquisitions(void);
 
+/* ---- model_flight.c ---- */
+
+void flights_setup(void);
+void flights_thread(int self);
+void flights_look(bool end);
+
 /* ---- model_phases.c ---- */
 
 void phases_thread(int self);

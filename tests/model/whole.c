@@ -167,6 +167,26 @@ static void check_slot(const struct trace_slot *slot)
 		check_events(ring + slot->tail, ring + slot->head, slot->base_ticks);
 }
 
+static void check_flight(const struct trace_block *block)
+{
+	const unsigned char *p = (const void *)(block + 1), *end = p + block->length;
+	struct trace_event e = { .ticks = block->base_ticks };
+
+	model_assert(block->slot && block->length <= TRACE_BLOCK_SIZE - sizeof(*block),
+		     "a flight block has its slot and length");
+	model_assert(!block->length || (block->sequence && block->base_ticks),
+		     "a flight block's head is complete");
+	while (p < end) {
+		p = event_get(p, end, &e);
+		model_assert(p, "kept events are whole");
+		model_assert(e.type == TRACE_EV_ACQUISITION || e.type == TRACE_EV_WAIT_BEGIN ||
+				     e.type == TRACE_EV_WAIT_END || e.type == TRACE_EV_THREAD,
+			     "events of waits are kept");
+		model_assert(e.type == TRACE_EV_THREAD || exists(TRACE_REC_NODE, e.arg),
+			     "a kept event's node is there");
+	}
+}
+
 /* Of rings that are in no block yet; after all blocks. */
 static void count_ring(const struct trace_slot *slot)
 {
@@ -192,6 +212,8 @@ static void pass(void)
 			check_slot((const void *)block);
 		else if (block->type == TRACE_BLOCK_EVENTS)
 			check_events_block(block);
+		else if (block->type == TRACE_BLOCK_FLIGHT)
+			check_flight(block);
 		else
 			model_fail("violated: a block has a type");
 		if (is_final && block->type == TRACE_BLOCK_SLOT)

@@ -76,10 +76,15 @@ function findPale(page) {
 }
 
 async function contrast(t, files, browser) {
+	files.trace('known');
+	files.trace('phases');
 	for (const dark of [false, true]) {
 		const page = await browser.open(files.page('after', '--base=known.trace'), { dark });
+		const told = await browser.open(files.page('phases', '--base=phases.trace'), { dark, fragment: 'phase=2&range=18000000-24000000' });
 		await page.locator('#locks .handle').first().click();
 		await settle(page);
+		t.is(`contrast of phases in the ${dark ? 'dark' : 'light'}`, await findPale(told), []);
+		await told.close();
 		t.is(`contrast in the ${dark ? 'dark' : 'light'}`, await findPale(page), []);
 		t.is(`${dark ? 'dark' : 'light'}: the paper`, await page.evaluate(() => getComputedStyle(document.body).backgroundColor), dark ? 'rgb(21, 23, 26)' : 'rgb(255, 255, 255)');
 		t.clean(dark ? 'the dark' : 'the light', page);
@@ -88,13 +93,13 @@ async function contrast(t, files, browser) {
 }
 
 async function sizes(t, files, browser) {
-	for (const width of [375, 1300, 3840]) {
-		const page = await browser.open(files.page('crowd'), { width, height: width < 1000 ? 700 : Math.round(width / 1.7) });
-		t.ok(`${width} pixels: nothing sticks out`, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+	for (const [name, width] of [['crowd', 375], ['crowd', 1300], ['crowd', 3840], ['phases', 375], ['phases', 1300]]) {
+		const page = await browser.open(files.page(name), { width, height: width < 1000 ? 700 : Math.round(width / 1.7) });
+		t.ok(`${name}, ${width} pixels: nothing sticks out`, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
 			await page.evaluate(() => document.documentElement.scrollWidth));
 		const canvas = await page.locator('.lanes canvas').boundingBox();
-		t.ok(`${width} pixels: the timeline has its place`, canvas.width > width * 0.5 && canvas.x + canvas.width <= width, JSON.stringify(canvas));
-		t.clean(`${width} pixels`, page);
+		t.ok(`${name}, ${width} pixels: the timeline has its place`, canvas.width > width * 0.5 && canvas.x + canvas.width <= width, JSON.stringify(canvas));
+		t.clean(`${name}, ${width} pixels`, page);
 		await page.close();
 	}
 }
@@ -103,7 +108,10 @@ async function paper(t, files, browser) {
 	const page = await browser.open(files.page('known'), { print: true, dark: true, width: 720 });
 	t.is('on paper: no controls', await page.evaluate(() => [...document.querySelectorAll('.bar, .tools, .link, .more')].filter((e) => e.getClientRects().length).length), 0);
 	t.ok('on paper: all views', await count(page, 'section') >= 9);
-	t.is('on paper: no table is cut', await page.evaluate(() => [...document.querySelectorAll('.table')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 40))), []);
+	const told = await browser.open(files.page('phases'), { print: true, width: 720 });
+	for (const [name, printed] of [['known', page], ['phases', told]])
+		t.is(`on paper: no table is cut, ${name}`, await printed.evaluate(() => [...document.querySelectorAll('.table')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 40))), []);
+	await told.close();
 	const pdf = await page.pdf({ format: 'A4' });
 	t.ok('on paper: some pages', pdf.length > 20000 && pdf.subarray(0, 5).toString() === '%PDF-');
 	t.clean('on paper', page);

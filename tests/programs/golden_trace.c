@@ -2,10 +2,11 @@
 /*
  * golden_trace: writes the traces of tests/golden anew, after a change of the format.
  *
- *	build/tests/golden_trace small|folded|phases|tiny FILE
+ *	build/tests/golden_trace small|folded|waits|phases|tiny FILE
  *
  * small has threads, locks of several kinds, contention, a condition wait, a held lock and a lock
- * name with hostile characters; folded is the same as statistics; phases has phases, units of work and
+ * name with hostile characters; folded is the same as statistics; waits besides has the latest waits in
+ * flight blocks; phases has phases, units of work and
  * a time in which nothing was recorded; tiny is FORMAT.md's hexdump.
  */
 #include "../../trace/checksum.c"	/* this program is one file to the build */
@@ -117,10 +118,11 @@ static void tiny(struct tracegen *g)
 int main(int argc, char **argv)
 {
 	struct tracegen *g = tracegen_new();
+	bool keeps = argc == 3 && strcmp(argv[1], "waits") == 0;
 	int err;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: %s small|folded|phases|tiny FILE\n", argv[0]);
+		fprintf(stderr, "usage: %s small|folded|waits|phases|tiny FILE\n", argv[0]);
 		return 2;
 	}
 	if (strcmp(argv[1], "tiny") == 0) {
@@ -131,7 +133,9 @@ int main(int argc, char **argv)
 		dictionary(g);
 		events(g);
 	}
-	for (uint32_t slot = 1; strcmp(argv[1], "folded") == 0 && slot <= 3; slot++)
+	if (keeps)
+		tracegen_keep_waits(g);
+	for (uint32_t slot = 1; (keeps || strcmp(argv[1], "folded") == 0) && slot <= 3; slot++)
 		tracegen_fold(g, slot);
 	err = tracegen_write(g, argv[2]);
 	tracegen_free(g);

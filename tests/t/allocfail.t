@@ -23,7 +23,8 @@ COMMANDS = [["report"], ["report", "--json"], ["report", "--csv", "--by=lock"],
             ["dump", "--sort"], ["dump", "--records"],
             ["diff", "small.trace"], ["diff", "--json", "small.trace"], ["check", "--json"]]
 PHASED = [["check", "--json", "--phase=load"], ["check", "--write-budget"],
-          ["check", "--budget=limits"], ["diff", "--phase=load", "phases.trace"]]
+          ["check", "--budget=limits"], ["diff", "--phase=load", "phases.trace"],
+          *(["export", form] for form in ("perfetto", "openmetrics", "pprof", "folded"))]
 LIMITS = '[check]\nphases = load\n[lock "*" in "load"]\nhold_p50 = 1s\n'
 TOLD = re.compile(r"^lockprof: .*(memory|cannot)", re.M)
 

@@ -124,7 +124,7 @@ def flips(tests):
     """In one process, down to the reports: tests/fuzz/flip.c. LOCKPROF_STRIDE=1: all of them."""
     tool = os.path.join(BUILD, "asan", "fuzz", "flip")
     stride = os.environ.get("LOCKPROF_STRIDE", "499")
-    for name in ("small", "folded", "phases"):
+    for name in ("small", "folded", "phases", "waits"):
         path = os.path.join(tests.folder, f"{name}.trace")
         with gzip.open(os.path.join(HERE, "..", "golden", f"{name}.trace.gz")) as packed:
             with open(path, "wb") as file:
@@ -211,6 +211,28 @@ def memory(tests):
                     status == 0 and peak_kib * 1024 < 10 * len(data) + (16 << 20), run)
 
 
+def many_phases(tests):
+    """Two traces of 150,000 phases each are no more work than twice one."""
+    for number in (1, 2):
+        data, block = bytearray(GOOD), None
+        struct.pack_into("<Q", data, FEATURES, 1)
+        for i in range(150000):
+            name = b"%d of %d" % (i, number)
+            text = name.ljust(len(name) + 8 & ~7, b"\0")
+            record = struct.pack("<IIIIQII", 32 << 8 | 4, 1000 + i, 0, 0, 0, 8, 0) + struct.pack(
+                "<IIIIII", 24 + len(text) << 8 | 7, i + 1, 3, 1000 + i, len(name), 0) + text
+            if block is None or len(block) + len(record) > BLOCK:
+                data += (block or b"").ljust(BLOCK if block else 0, b"\0")
+                block = bytearray(struct.pack("<IH", 0x6b62704c, RECORDS).ljust(64, b"\0"))
+            block += record
+        with open(os.path.join(tests.folder, f"phases{number}.trace"), "wb") as file:
+            file.write(data + block.ljust(BLOCK, b"\0"))
+    run = subprocess.run([os.path.join(BUILD, "lockprof"), "report", "--csv", "phases1.trace", "phases2.trace"],
+                         cwd=tests.folder, capture_output=True, timeout=60, check=False, preexec_fn=limited)
+    tests.check("two traces of many phases", run.returncode == 0 and run.stdout,
+                (run.returncode, run.stderr[-300:]))
+
+
 def cut_meanwhile(tests):
     """Its owner cuts the file again and again while it is read."""
     path = os.path.join(tests.folder, "shrinking.trace")
@@ -238,5 +260,6 @@ with tempfile.TemporaryDirectory() as directory:
     flips(suite)
     special(suite)
     memory(suite)
+    many_phases(suite)
     cut_meanwhile(suite)
     sys.exit(suite.end())

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -172,8 +173,8 @@ def status():
         assert told["threads"] == THREADS + 1 and told["threads_so_far"] == 3 * THREADS + 1, told
         must(program.pid, "phase", "b\u00f6se")
         said = must(program.pid, "status")
-        assert "phase      b\u00f6se\n" in said and "recording  on\n" in said, said
-        assert f"threads    {THREADS + 1} now" in said and "lost       nothing" in said, said
+        assert "phase        b\u00f6se\n" in said and "recording    on\n" in said, said
+        assert f"threads      {THREADS + 1} now" in said and "lost         nothing" in said, said
 
 
 # ---- who may, and what not ----
@@ -441,8 +442,55 @@ def snapshot_at_work(options):
         assert report(path)["run"]["acquisitions"] == times * THREADS
 
 
-BOTH = (phases, off, work, together, come_and_go, killed, program_killed, snapshot, snapshot_at_work)
-ONCE = (status, names, usage, refusals, rights, child_of_it, size_limit, many_changes, full_disk)
+def snapshot_of_waits(options):
+    """What the trace knows of each wait in the end, its copy knows; and of the latest ones, which
+    are still in the threads' rings then, it may know more short holds."""
+    def known(path):
+        lock, = [lock for lock in report(path)["locks"] if lock["name"] == "steps_mu"]
+        return (lock["contended"], lock["folded_wait_ns"] > 0,
+                sum(blame["waits"] for blame in lock["blame"]))
+
+    with Program(options=options) as program:
+        copied = (0,)
+        for _ in range(100):
+            if copied[0] >= 100:
+                break
+            program.tell("take 30000")
+            path = must(program.pid, "snapshot").strip()
+            copied = known(path)
+        program.end()
+        assert copied[0] >= 100, "no contention"
+        ended = known(program.trace)
+        assert copied[:2] == ended[:2] and copied[2] >= ended[2] > 0, (copied, ended)
+
+
+def broken(offset, value, verb, *operands):
+    """A header that leads into what is in use already: ctl says so and leaves all as it is."""
+    with Program() as program:
+        with open(program.trace, "r+b") as file:
+            os.pwrite(file.fileno(), struct.pack("<I", value), offset)
+        before = raw.Trace(program.trace)
+        done = ctl(program.pid, verb, *operands)
+        assert done.returncode == 1 and "its header is wrong about" in done.stderr, done
+        after = raw.Trace(program.trace)
+        for trace in before, after:
+            trace.heads = [trace.data[at:at + 12] for at in range(0, len(trace.data), raw.BLOCK)]
+        assert (after.heads, after.nodes, after.told, after.phases, after.word) == \
+               (before.heads, before.nodes, before.told, [], 0), "it wrote there"
+
+
+def broken_header():
+    for nr_blocks in (0, 1):
+        broken(96, nr_blocks, "stop")
+        broken(96, nr_blocks, "phase", "x")
+    for nr_nodes in (2**30, 2**32 - 2, 2**32 - 1):
+        broken(132, nr_nodes, "phase", "x")
+        broken(132, nr_nodes, "work", 3)
+
+
+BOTH = (phases, off, work, together, come_and_go, killed, program_killed, snapshot, snapshot_at_work,
+        snapshot_of_waits)
+ONCE = (status, names, usage, refusals, rights, child_of_it, size_limit, many_changes, full_disk, broken_header)
 
 
 def run(case, *arguments):

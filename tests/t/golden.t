@@ -28,7 +28,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "..", "golden")
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(HERE, "..", "..", "build")))
-MADE = ["small", "folded", "phases"]
+MADE = ["small", "folded", "phases", "waits"]
 BLOCK, HEADER, RECORDS = 65536, 1, 4
 COMMANDS = {
     "info": ["info"],

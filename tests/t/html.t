@@ -87,6 +87,18 @@ is 'which is a page with no lock' 0 "$(field empty.html 'len(run["classes"])')"
 is 'nobody waits' 0 "$(status $lockprof html quiet.trace)"
 is 'which has no wait' '0 1' "$(field quiet.html 'len(run["waits"]), run["totals"]["acquisitions"]' | tr -d '(,)')"
 
+# Phases: the parts of the whole, and each of them alone.
+"$BUILD/tests/page_traces" phases phases.trace
+is 'phases' 0 "$(status $lockprof html phases.trace)"
+is 'they add up to the run' '3750000 9 10' "$(field phases.html '[sum(p["all"][k] for p in run["phases"]) for k in ("wait_ns", "acquired")], run["work_units"]' | tr -d '([,])')"
+is 'and so do their classes' True "$(field phases.html 'all(sum(c[k] for c in p["classes"]) == p["all"][k] for p in run["phases"] for k in ("wait_ns", "acquired", "hold_ns"))')"
+is 'one of them alone' 0 "$(status $lockprof html -o serve.html --phase=serve phases.trace)"
+is 'which has its numbers' "$($lockprof report --json --phase=serve phases.trace | python3 -c 'import json, sys; r = json.load(sys.stdin)["run"]; print(r["wait_ns"], r["acquisitions"], r["thread_ns"])')" \
+	"$(field serve.html '[run["totals"][k] for k in ("wait_ns", "acquisitions", "thread_ns")]' | tr -d '[,]')"
+is 'and which it is' serve "$(field serve.html 'run["phases"][run["only_phase"]]["name"]')"
+is 'a base without that phase' 2 "$(status $lockprof html -o c.html --phase=serve --base=known.trace phases.trace)"
+is 'a run without phases' '0 0 None' "$(field known.html 'len(run["phases"]), run["work_units"], run["only_phase"]' | tr -d '(,)')"
+
 # Names can end no element: three of JSON and text begin a line, and the page's own script.
 $lockprof html hostile.trace >/dev/null
 is 'hostile names: as many elements as without them' "$(grep -c '<script' known.html)" "$(grep -c '<script' hostile.html)"

@@ -265,6 +265,17 @@ def quit_by_its_end():
     on_screen(lambda _, program: program.end(), 0)
 
 
+def quit_by_a_cut():
+    """A trace that is cut while it is looked at ends top, but no worse than anything else does."""
+    on_screen(lambda _, program: os.truncate(program.trace, 0), 1)
+    with steps() as program:
+        tables = Tables("-i", "0.1", program.pid)
+        tables.next()
+        os.truncate(program.trace, 0)
+        _, error = tables.child.communicate(timeout=DEADLINE_S)
+        assert tables.child.returncode == 1 and "was cut" in error, (tables.child.returncode, error)
+
+
 def sorts_and_resizes():
     def end(screen, _):
         screen.press(b"s")
@@ -309,7 +320,7 @@ def few_lines():
 
 CASES = [(counts, "mode=trace"), (counts, "mode=profile"), (counts, "max_size=1m"), (quiet_again,), (who_waits,),
          (by_and_key,), (facts,), (its_end,), (quit_by_key,), (quit_by_signal,), (quit_by_its_end,),
-         (sorts_and_resizes,), (stops_and_goes_on,), (few_lines,)]
+         (quit_by_a_cut,), (sorts_and_resizes,), (stops_and_goes_on,), (few_lines,)]
 
 
 def main():

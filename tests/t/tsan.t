@@ -11,7 +11,7 @@ for threads in "$BUILD"/tsan/*/threads; do
 	compiler=$(basename "$(dirname "$threads")")
 	for options in mode=trace mode=trace:max_size=1m mode=profile; do
 		rm -f trace
-		said=$(LOCKPROF_OPTIONS=output=$tmp/trace:$options timeout 60 $fixed "$threads" 15 2>&1)
+		said=$(LOCKPROF_OPTIONS=output=$tmp/trace:$options timeout 150 $fixed "$threads" 15 2>&1)
 		is "$compiler, $options: ends well" 0 $?
 		is "$compiler, $options: no report" '' "$(echo "$said" | grep -A30 ThreadSanitizer)"
 		seen=$("$BUILD/lockprof" report --json trace |
