@@ -325,6 +325,7 @@ void file_leave(void)
 	if (fd_is_ours(fd))
 		sys_close(fd);
 	file_fd = -1;
+	file_made->is_made = 0;
 	file.inode = 0;
 	file.path[0] = '\0';
 }

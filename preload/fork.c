@@ -10,6 +10,9 @@
  * makes begin its own trace as usual.
  *
  * Everybody else's fork costs a look at the phase and two words. _Fork and raw clone pass us by.
+ *
+ * qemu-user takes MADV_WIPEONFORK and does nothing: a child that finds its parent's memory records
+ * nothing, lest it writes into its parent's trace.
  */
 #include <pthread.h>
 #include <string.h>
@@ -17,6 +20,7 @@
 #include "file.h"
 #include "fork.h"
 #include "phase.h"
+#include "process.h"
 #include "records.h"
 #include "sys.h"
 #include "thread.h"
@@ -81,12 +85,11 @@ static void make_private(void *block)
 		 (long)block, 0);
 }
 
-static void fork_child(void)
+/* Ends the work that a handler interrupted, without the parent's file. */
+static void go_on(void)
 {
 	struct thread *t = thread_self();
 
-	if (!kept)
-		return;
 	*t = kept->thread;
 	make_private(trace_header);
 	make_private(t->slot);
@@ -100,6 +103,16 @@ static void fork_child(void)
 	file_leave();
 	thread_refuse();
 	kept_free();
+}
+
+static void fork_child(void)
+{
+	bool is_wiped = !file_is_ours();
+
+	if (kept)
+		go_on();
+	if (!is_wiped)
+		process_refuse();
 }
 
 void fork_init(void)

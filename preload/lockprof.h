@@ -86,10 +86,15 @@ LOCKPROF_WEAK void lockprof_api_destroyed(const volatile void *lock);
 /*
  * Code that is neither PIC nor PIE asks the linker for the address at once, which makes a missing
  * weak function 0 for ever. Through the table of global offsets it stays open until the start.
+ * aarch64's compilers go through it by themselves, but for the large model of code.
  */
 #if defined(__x86_64__) && !defined(__PIC__) && !defined(__PIE__)
 #define LOCKPROF_FIND(to, function)                                     \
 	__asm__(".weak " #function "\n\tmovq " #function "@GOTPCREL(%%rip), %0" : "=r"(to))
+#elif defined(__AARCH64_CMODEL_LARGE__)
+#define LOCKPROF_FIND(to, function)                                     \
+	__asm__(".weak " #function "\n\tadrp %0, :got:" #function       \
+		"\n\tldr %0, [%0, :got_lo12:" #function "]" : "=r"(to))
 #else
 #define LOCKPROF_FIND(to, function) ((to) = (function))
 #endif

@@ -146,6 +146,15 @@ bool process_ready(void)
 	return seen == RECORDING;
 }
 
+void process_refuse(void)
+{
+	thread_refuse();
+	state = REFUSED;
+	file_leave();
+	if (options.verbose)
+		options_say("cannot record a forked child: memory stays over the fork", "");
+}
+
 void process_calibrate(void)
 {
 	if (__atomic_exchange_n(&calibrating, 1, __ATOMIC_ACQUIRE))

@@ -21,6 +21,8 @@ bool process_load(void);
 bool process_ready(void);
 /* Whether there is one now, and it is this process's own. */
 bool process_records(void);
+/* A forked child whose memory is its parent's still: nothing of it is recorded. */
+void process_refuse(void);
 /* Refreshes the second calibration point; cheap enough for every flush. */
 void process_calibrate(void);
 

@@ -55,8 +55,7 @@ static void folded_to(void *ctx, size_t bytes, const struct trace_event *event)
 	struct trace_slot *slot = t->slot;
 
 	slot->base_ticks = event->ticks;
-	barrier();
-	slot->tail = (uint32_t)bytes;
+	__atomic_store_n(&slot->tail, (uint32_t)bytes, __ATOMIC_RELEASE);
 	barrier();
 	if (flight_may_keep(event))
 		flight_add(&t->flight, t->number, event);
@@ -88,12 +87,12 @@ static void ring_empty(struct thread *t)
 	}
 	/* Head first: a kill in between leaves an empty ring, not a second copy. */
 	slot->head = 0;
-	barrier();
-	slot->tail = 0;
+	__atomic_store_n(&slot->tail, 0, __ATOMIC_RELEASE);
 	slot->base_ticks = slot->last_ticks;
 	slot->thread_at_tail = t->id;
-	barrier();
-	slot->sequence++;
+	__atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELEASE);
+	/* Before new events: who copies them from a running program sees the new sequence after. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	process_calibrate();
 }
 

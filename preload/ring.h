@@ -2,8 +2,10 @@
 /*
  * ring.h: a thread's event buffer, in the pages of its SLOT block
  *
- * Single writer, no reader while the program runs. Events are appended behind `head`; `head` is
- * stored after the bytes, so whoever looks after a kill finds whole events. A full ring is written
+ * Single writer. Events are appended behind `head`; `head` is stored after the bytes, so whoever
+ * looks after a kill finds whole events, and so does `lockprof ctl`, which copies the ring of a
+ * running program (analyzer/ctl_snapshot.c): for it the store is a release, the same instruction on
+ * x86-64. A full ring is written
  * to the file as an EVENTS block (trace mode) or folded into statistics (profile mode).
  */
 #ifndef LOCKPROF_RING_H
@@ -32,8 +34,7 @@ static inline void ring_commit(struct thread *t, unsigned char *p, uint64_t delt
 	struct trace_slot *slot = t->slot;
 
 	slot->last_ticks += delta;
-	barrier();
-	slot->head = (uint32_t)(p - t->ring);
+	__atomic_store_n(&slot->head, (uint32_t)(p - t->ring), __ATOMIC_RELEASE);
 	barrier();
 	if (unlikely(slot->head > t->soft) && ring_wants_flush(t))
 		ring_flush(t);

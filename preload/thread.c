@@ -117,7 +117,7 @@ void thread_expect(pthread_t handle, uint32_t id)
 
 void thread_set_name(pthread_t handle, const char *name)
 {
-	struct handle *h = tables ? handle_find(handle, false) : NULL;
+	struct handle *h = tables && file_is_ours() ? handle_find(handle, false) : NULL;
 	struct trace_thread *record = h ? __atomic_load_n(&h->record, __ATOMIC_ACQUIRE) : NULL;
 
 	if (record && record->record.id == __atomic_load_n(&h->id, __ATOMIC_ACQUIRE))

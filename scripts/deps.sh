@@ -8,7 +8,7 @@
 #
 # Groups: build (the two products), test (make check), ci (.ci/run), fuzz (make fuzz-afl), apps (the
 # programs of make check-apps; installing them starts the servers that Debian starts), consumers (the
-# tools of make check-consumers; likewise). Something is missing when its probe fails, whatever
+# tools of make check-consumers; likewise), aarch64 (tests/t/aarch64.t, 200 MB). Something is missing when its probe fails, whatever
 # installed it, so other distributions pass too; the package names are Debian's. Nothing but a POSIX
 # shell may be assumed here.
 set -u
@@ -64,6 +64,9 @@ consumers|graphviz|cmd:dot
 consumers|chromium|cmd:chromium
 consumers|nodejs|cmd:node
 consumers|npm|cmd:npm
+aarch64|gcc-aarch64-linux-gnu|cmd:aarch64-linux-gnu-gcc
+aarch64|libc6-dev-arm64-cross|file:/usr/aarch64-linux-gnu/include/pthread.h
+aarch64|qemu-user|cmd:qemu-aarch64
 apps|libpython3.11-testsuite|file:/usr/lib/python3.11/test/test_threading.py
 '
 
@@ -137,7 +140,7 @@ install)
 	fi
 	;;
 *)
-	echo "usage: deps.sh check|install build|test|ci|fuzz|apps|consumers ..." >&2
+	echo "usage: deps.sh check|install build|test|ci|fuzz|apps|consumers|aarch64 ..." >&2
 	exit 2
 	;;
 esac

@@ -53,6 +53,8 @@ import subprocess
 import sys
 import tempfile
 
+from emulate import emulated
+
 TIME_NS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "min": 60e9, "h": 3600e9}
 SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 SI = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -280,9 +282,9 @@ class Run:
         argv = self.words(case.program)
         argv[0] = os.path.join(self.build, argv[0])
         trace = os.path.join(self.tmp, "trace")
-        env = {**self.env, "LD_PRELOAD": os.path.join(self.build, "liblockprof.so"),
-               "LOCKPROF_OPTIONS": ":".join(filter(None, [self.options, f"output={trace}"]))}
-        status, out, err = self.execute(argv, env, self.tmp)
+        recorded = {"LD_PRELOAD": os.path.join(self.build, "liblockprof.so"),
+                    "LOCKPROF_OPTIONS": ":".join(filter(None, [self.options, f"output={trace}"]))}
+        status, out, err = self.execute(*emulated(argv, self.env, recorded), self.tmp)
         self.values.update(printed(out))
         traces = sorted(name for name in os.listdir(self.tmp) if name.startswith("trace"))
         self.env["TRACE"] = trace

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+from emulate import emulated
+
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 SHIM = os.path.join(BUILD, "liblockprof.so")
 LOCKPROF = os.path.join(BUILD, "lockprof")
@@ -129,10 +131,11 @@ class Folder:
             preload=SHIM, env=None):
         """MODE FILE ARGUMENTS... of a program of tests/programs, recorded."""
         mode, *more = arguments
-        environment = {**os.environ, "LD_PRELOAD": preload,
-                       "LOCKPROF_OPTIONS": f"output={output}:{options}", **(env or {})}
-        return subprocess.run([os.path.join(BUILD, "tests", program), mode, self.book, *more],
-                              env=environment, cwd=self.path, capture_output=True, text=True,
+        recorded = {"LD_PRELOAD": preload,
+                    "LOCKPROF_OPTIONS": f"output={output}:{options}", **(env or {})}
+        argv, environment = emulated([os.path.join(BUILD, "tests", program), mode, self.book, *more],
+                                     os.environ, recorded)
+        return subprocess.run(argv, env=environment, cwd=self.path, capture_output=True, text=True,
                               timeout=60, preexec_fn=before)
 
     def check(self, slack=0):

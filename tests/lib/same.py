@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 
+from emulate import emulated
+
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs")
 SHIM = os.path.join(BUILD, "liblockprof.so")
@@ -55,11 +57,12 @@ def skip(name, why):
 
 def run(command, preload, options, before=None, environment=()):
     """Exit status, stdout and stderr, or a word about why there is none."""
-    environment = dict(os.environ, LD_PRELOAD=":".join(preload), **dict(environment))
+    recorded = dict(environment, LD_PRELOAD=":".join(preload))
     if options is not None:
-        environment["LOCKPROF_OPTIONS"] = f"output={tmp}/%e.%p.trace:{options}"
+        recorded["LOCKPROF_OPTIONS"] = f"output={tmp}/%e.%p.trace:{options}"
+    argv, environment = emulated(command, os.environ, recorded)
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT_S,
+        done = subprocess.run(argv, env=environment, capture_output=True, timeout=LIMIT_S,
                               preexec_fn=before, cwd=tmp)
     except subprocess.TimeoutExpired as late:
         return "hangs", late.stdout, late.stderr
