@@ -273,14 +273,15 @@ static void put_barriers(const struct page_run *run)
 	json_array_begin(json, "barriers");
 	for (size_t i = 0; i < run->model->nr_barriers; i++) {
 		const struct barrier_row *barrier = &run->model->barriers[i];
+		bool is_known = !run->model->locks[barrier->lock].is_folded;
 
 		json_object_begin(json, NULL);
 		put_waiting(run, barrier->lock, &barrier->all);
-		json_uint(json, "rounds", barrier->rounds);
-		json_uint(json, "late_ns", barrier->late_ns);
+		json_uint_or_null(json, "rounds", barrier->rounds, is_known);
+		json_uint_or_null(json, "late_ns", barrier->late_ns, is_known);
 		json_uint_or_null(json, "last_thread", barrier->last_thread,
-				  barrier->last_thread != UINT32_MAX);
-		json_uint(json, "last_times", barrier->last_times);
+				  is_known && barrier->last_thread != UINT32_MAX);
+		json_uint_or_null(json, "last_times", barrier->last_times, is_known);
 		json_object_end(json);
 	}
 	json_array_end(json);
@@ -296,7 +297,8 @@ static void put_one_apart(const struct page_run *run, uint32_t lock, const struc
 	json_string(json, "kind",
 		    report_kind_name((enum trace_kind)run->model->locks[lock].record->kind));
 	json_uint(json, "wakes", wakes);
-	json_uint_or_null(json, "woken", woken ? *woken : 0, woken != NULL);
+	json_uint_or_null(json, "woken", woken ? *woken : 0,
+			  woken && !run->model->locks[lock].is_folded);
 	json_object_end(json);
 }
 

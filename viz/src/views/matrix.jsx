@@ -73,7 +73,7 @@ export function BlockingView({ run }) {
 	const matrix = makeMatrix(entries, (e) => e.waiter, (e) => e.holder, (e) => e.wait_ns, MAX_ROWS, MAX_COLUMNS);
 	return (
 		<Section id="blocking" title="Who blocked whom">
-			{run.timeline ? (
+			{run.timeline || run.blockings.length > 0 ? (
 				<Matrix caption="Rows waited while columns held the lock" matrix={matrix} rowName={name} columnName={name}
 					words={(row, column, time) => `${name(row)} waited ${time} while ${name(column)} held the lock`} />
 			) : <p class="nothing">Not known: {run.no_timeline}.</p>}
