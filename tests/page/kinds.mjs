@@ -26,7 +26,8 @@ async function profile(t, files, browser) {
 	t.is('mode profile: nothing is drawn', await count(page, '.lanes, .uplot'), 0);
 	t.is('mode profile: locks are there', (await readTable(page, '#locks')).map((row) => row.lock), report.locks.map((lock) => lock.name));
 	t.ok('mode profile: who waited for what is there', await count(page, '#heat tbody tr') >= 1);
-	t.like('mode profile: who blocked whom is not known', await readText(page, '#blocking'), /Not known/);
+	t.like('mode profile: who blocked whom is known by the kept waits', await readText(page, '#blocking tbody'), /flusher|worker/);
+	t.like('mode profile: ... the flusher', await readText(page, '#blocking thead'), /flusher/);
 	t.clean('mode profile', page);
 	await page.close();
 }
