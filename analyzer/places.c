@@ -30,6 +30,7 @@ struct places {
 	uint32_t *frame_of; /* frames of all stacks, one after the other */
 	size_t nr_frame_of, cap_frame_of, cap_frames, cap_stacks;
 	struct index frame_index, stack_index;
+	bool failed; /* memory ran out */
 };
 
 /* ---- hashing ---- */
@@ -201,12 +202,14 @@ static int push_stack(struct places *places, const struct numbers *numbers)
 	return 0;
 }
 
-static uint32_t add_stack(struct places *places, const struct frame *frames, size_t nr)
+/* The stack's number; *full when memory ran out. */
+static uint32_t find_or_add(struct places *places, const struct frame *frames, size_t nr, bool *full)
 {
 	struct index *index = &places->stack_index;
 	uint32_t at[MAX_FRAMES], *slot;
 	struct numbers numbers = { at, nr };
 
+	*full = true;
 	for (size_t i = 0; i < nr; i++) {
 		at[i] = add_frame(places, &frames[i]);
 		if (at[i] == UINT32_MAX)
@@ -215,12 +218,21 @@ static uint32_t add_stack(struct places *places, const struct frame *frames, siz
 	if (index_grow(places, index) < 0)
 		return 0;
 	slot = find_slot(places, index, hash_numbers(at, nr), stack_is, &numbers);
-	if (*slot)
-		return *slot - 1;
-	if (push_stack(places, &numbers) < 0)
+	if (!*slot && push_stack(places, &numbers) < 0)
 		return 0;
-	*slot = (uint32_t)index->nr;
+	*full = false;
+	if (!*slot)
+		*slot = (uint32_t)index->nr;
 	return *slot - 1;
+}
+
+static uint32_t add_stack(struct places *places, const struct frame *frames, size_t nr)
+{
+	bool full;
+	uint32_t number = find_or_add(places, frames, nr, &full);
+
+	places->failed |= full;
+	return number;
 }
 
 struct places *places_new(const struct report *report)
@@ -247,6 +259,11 @@ void places_free(struct places *places)
 	free(places->frame_index.slots);
 	free(places->stack_index.slots);
 	free(places);
+}
+
+int places_error(const struct places *places)
+{
+	return places && !places->failed ? 0 : -ENOMEM;
 }
 
 /* ---- what the writers ask for ---- */

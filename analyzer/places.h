@@ -13,6 +13,8 @@ struct places;
 /* NULL: out of memory. */
 struct places *places_new(const struct report *report);
 void places_free(struct places *places);
+/* -ENOMEM when a stack found no room and is told as unknown, else 0; of NULL -ENOMEM. */
+int places_error(const struct places *places);
 
 /* Each returns a stack's number, and 0 for an unknown one or when memory ran out. */
 uint32_t places_stack(struct places *places, const struct process *process, uint32_t stack,

@@ -540,8 +540,8 @@ int budget_parse(struct budget *budget, const char *path, FILE *in)
 		if (line_err && !p.keys && !p.limits)
 			break;
 	}
-	if (!err && ferror(in))
-		err = -EIO;
+	if (!err && !feof(in)) /* getline() may have found no memory */
+		err = ferror(in) ? -EIO : -ENOMEM;
 	free(line);
 	for (int i = 0; i < 2 && !err; i++) {
 		double alpha = i ? budget->wait_alpha : budget->alpha;

@@ -290,7 +290,7 @@ static int words_missing_phase(struct result *result, const struct comparison *c
 		fprintf(out, "phase %s: the new runs have no such phase; ", c->phase);
 	put_phases(&c->more->runs[i], out);
 	fputc('.', out);
-	if (fclose(out) == 0)
+	if (fclose(out) == 0 && result->text)
 		return 0;
 	free(result->text);
 	result->text = NULL;

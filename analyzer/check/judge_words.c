@@ -135,7 +135,7 @@ static void put_absolute(const struct check *check, const struct result *result,
 
 static int finish(struct result *result, FILE *out)
 {
-	if (fclose(out) != 0) {
+	if (fclose(out) != 0 || !result->text) {
 		free(result->text);
 		result->text = NULL;
 		return -ENOMEM;

@@ -61,7 +61,7 @@ static int make_line(const struct export *e, const struct places *places,
 	if (!out)
 		return -ENOMEM;
 	err = put_sample(e, places, sample, out);
-	if (fclose(out) != 0 && !err)
+	if ((fclose(out) != 0 || !line->text) && !err)
 		err = -ENOMEM;
 	line->wait_ns = sample->wait_ns;
 	return err;
@@ -106,6 +106,8 @@ int export_folded(const struct export *e)
 		free(lines[i].text);
 	free(lines);
 	free(samples);
+	if (!err)
+		err = places_error(places);
 	places_free(places);
 	return err;
 }

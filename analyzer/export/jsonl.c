@@ -198,6 +198,8 @@ static int put_samples(const struct export *e, enum export_attribute attribute, 
 	for (size_t i = 0; !err && i < nr; i++)
 		err = put_sample(e, places, &samples[i], type, thread);
 	free(samples);
+	if (!err)
+		err = places_error(places);
 	places_free(places);
 	return err;
 }

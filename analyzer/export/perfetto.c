@@ -444,6 +444,8 @@ int export_perfetto(const struct export *e)
 	err = packets_fini(&p.packets);
 	links_fini(&p.links);
 	intervals_fini(&p.all);
+	if (!p.err)
+		p.err = places_error(p.places);
 	places_free(p.places);
 	return p.err ? p.err : err;
 }

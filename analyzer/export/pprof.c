@@ -255,6 +255,8 @@ int export_pprof(const struct export *e)
 	free(p.class_string);
 	free(p.thread_string);
 	free(p.phase_string);
+	if (!err)
+		err = places_error(p.places);
 	places_free(p.places);
 	return err;
 }

@@ -143,6 +143,8 @@ int export_speedscope(const struct export *e)
 		err = put(&s);
 	}
 	free(samples);
+	if (!err)
+		err = places_error(s.places);
 	places_free(s.places);
 	return err;
 }

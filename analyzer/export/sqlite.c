@@ -519,12 +519,16 @@ int export_sqlite(const struct export *e)
 {
 	struct database d = { .e = e, .model = e->report->model };
 	struct places *places = places_new(e->report);
+	int err;
 
 	if (!places)
 		return -ENOMEM;
 	see(&d, sqlite3_open_v2(e->path, &d.db, SQLITE_OPEN_READWRITE, NULL));
 	fill(&d, places);
 	see(&d, sqlite3_close(d.db));
+	err = errno_of(d.err);
+	if (!err)
+		err = places_error(places);
 	places_free(places);
-	return errno_of(d.err);
+	return err;
 }

@@ -181,7 +181,7 @@ int page_run_put(struct page_run *run, const char *key)
 		page_put_frames(run->places, run->json);
 	}
 	json_object_end(run->json);
-	return err;
+	return err ? err : places_error(run->places);
 }
 
 void page_run_fini(struct page_run *run)
