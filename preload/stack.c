@@ -165,7 +165,7 @@ static uint32_t module_id(const struct unwind_module *m)
 		struct module *known = &modules[i];
 
 		id = __atomic_load_n(&known->id, __ATOMIC_ACQUIRE);
-		if (id && known->begin == m->map_start && known->end == m->map_end &&
+		if (id && module_begin(known) == m->map_start && known->end == m->map_end &&
 		    (module_name(known) == m->name || module_is_back(known, m)))
 			return id == UINT32_MAX ? 0 : id;
 		if (!module_begin(known))
