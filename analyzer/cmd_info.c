@@ -242,22 +242,6 @@ static void print_events(const struct info *info)
 		output_fact("work", "%s units", output_count(count, info->work_units));
 }
 
-static void print_losses(const struct reader *reader)
-{
-	const struct trace_header *h = reader_header(reader);
-	const char *name = "lost";
-
-	for (size_t i = 0; i < TRACE_LOSS_MAX; i++) {
-		if (!h->losses[i])
-			continue;
-		output_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
-		name = "";
-	}
-	if (!*name)
-		return;
-	output_fact("lost", "nothing");
-}
-
 static void print_damages(const struct info *info)
 {
 	size_t nr = reader_nr_damages(info->reader);
@@ -288,7 +272,7 @@ static void print_info(const struct info *info)
 	if (h->events & TRACE_EVENT_NO_FILE)
 		output_fact("note",
 			    "the file was lost: closed, removed, or behind a seccomp filter");
-	print_losses(info->reader);
+	report_print_losses(reader_header(info->reader));
 	print_damages(info);
 }
 

@@ -34,20 +34,6 @@ static void gather(const struct ctl *ctl, struct status *status)
 
 /* ---- for people ---- */
 
-static void print_losses(const struct trace_header *h)
-{
-	const char *name = "lost";
-
-	for (size_t i = 0; i < TRACE_LOSS_MAX; i++) {
-		if (!h->losses[i])
-			continue;
-		output_fact(name, "%" PRIu64 " %s", h->losses[i], report_loss_words(i));
-		name = "";
-	}
-	if (*name)
-		output_fact(name, "nothing");
-}
-
 static void print_status(const struct ctl *ctl, const struct status *status)
 {
 	const struct trace_header *h = status->header;
@@ -67,7 +53,7 @@ static void print_status(const struct ctl *ctl, const struct status *status)
 	if (h->events & TRACE_EVENT_NO_FILE)
 		output_fact("note",
 			    "the file was lost: closed, removed, or behind a seccomp filter");
-	print_losses(h);
+	report_print_losses(h);
 }
 
 /* ---- for programs ---- */

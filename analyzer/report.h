@@ -297,6 +297,8 @@ const char *report_run_mode(const struct model *model);
 /* What JSON calls a loss, NULL: none of that number; and the words behind its count. */
 const char *report_loss_key(size_t loss);
 const char *report_loss_words(size_t loss);
+/* All of them as facts on standard output, "nothing" when there is none. */
+void report_print_losses(const struct trace_header *header);
 bool report_has_losses(const struct model *model);
 bool report_has_damages(const struct model *model);
 

@@ -5,6 +5,7 @@
 #include "report.h"
 #include "words.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* A process without a trace exists only in unit tests. */
@@ -68,6 +69,20 @@ const char *report_loss_key(size_t loss)
 const char *report_loss_words(size_t loss)
 {
 	return losses[loss].words ? losses[loss].words : "things of an unknown kind were lost";
+}
+
+void report_print_losses(const struct trace_header *header)
+{
+	const char *name = "lost";
+
+	for (size_t i = 0; i < TRACE_LOSS_MAX; i++) {
+		if (!header->losses[i])
+			continue;
+		output_fact(name, "%" PRIu64 " %s", header->losses[i], report_loss_words(i));
+		name = "";
+	}
+	if (*name)
+		output_fact(name, "nothing");
 }
 
 bool report_has_losses(const struct model *model)

@@ -80,6 +80,13 @@ bool attempt_begin(struct attempt *a, const void *lock, uintptr_t site, uint32_t
 	return true;
 }
 
+void hold_prepare_off(struct trace_held *h, uintptr_t site, uint32_t kind_mode)
+{
+	h->site = site;
+	h->node = h->path = TRACE_NODE_OFF;
+	h->mode = kind_mode | TRACE_HELD_OFF;
+}
+
 /* The state page says what the thread waits for; survives a kill. */
 static void state_waits(struct attempt *a, uint32_t stack, uint32_t owner, bool bounded)
 {

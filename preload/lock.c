@@ -12,6 +12,7 @@
 
 #include "dict.h"
 #include "file.h"
+#include "records.h"
 #include "table.h"
 
 enum { LIVES_APART = 16, NAME_BYTES = 255, NAMES_LAST = 1 << 16, NAMES_MAX = 1 << 18 };
@@ -246,32 +247,10 @@ static bool is_new_name(const struct trace_lock *lock, const char *name, uint32_
 	return false;
 }
 
-/* At most NAME_BYTES, cut between two characters of UTF-8 (of up to four bytes). */
-static uint32_t name_bytes(const char *name)
-{
-	size_t n = strnlen(name, NAME_BYTES + 1);
-
-	if (n > NAME_BYTES)
-		for (int i = 0; i < 4 && (name[--n] & 0xc0) == 0x80; i++)
-			;
-	return (uint32_t)n;
-}
-
 void lock_name(const struct trace_lock *lock, const char *name)
 {
-	uint32_t bytes = name_bytes(name), place;
-	uint32_t size = (uint32_t)(sizeof(struct trace_name) + bytes + 8) & ~7u;
-	struct trace_name *record;
+	uint32_t bytes = records_text_bytes(name, NAME_BYTES);
 
-	if (!is_new_name(lock, name, bytes))
-		return;
-	record = records_new(size, &place);
-	if (!record)
-		return;
-	record->record.id = place;
-	record->of = TRACE_NAME_LOCK;
-	record->target = lock->record.id;
-	record->bytes = bytes;
-	memcpy(record->text, name, bytes);
-	records_commit(record, TRACE_REC_NAME, size);
+	if (is_new_name(lock, name, bytes))
+		records_name(TRACE_NAME_LOCK, lock->record.id, name, bytes);
 }

@@ -42,32 +42,12 @@ int phase_init(void)
 	return names ? 0 : -1;
 }
 
-/* At most TRACE_PHASE_NAME - 1 bytes, cut between two characters of UTF-8. */
 static void name_copy(char to[TRACE_PHASE_NAME], const char *from)
 {
-	size_t n = strnlen(from, TRACE_PHASE_NAME);
+	uint32_t bytes = records_text_bytes(from, TRACE_PHASE_NAME - 1);
 
-	if (n == TRACE_PHASE_NAME)	/* no character goes on for more than three bytes */
-		for (int i = 0; i < 4 && (from[--n] & 0xc0) == 0x80; i++)
-			;
 	memset(to, 0, TRACE_PHASE_NAME);
-	memcpy(to, from, n);
-}
-
-static void record_name(uint32_t node, const char *name)
-{
-	uint32_t bytes = (uint32_t)strlen(name), place;
-	uint32_t size = (uint32_t)(sizeof(struct trace_name) + bytes + 8) & ~7u;
-	struct trace_name *record = records_new(size, &place);
-
-	if (!record)
-		return;
-	record->record.id = place;
-	record->of = TRACE_NAME_PHASE;
-	record->target = node;
-	record->bytes = bytes;
-	memcpy(record->text, name, bytes);
-	records_commit(record, TRACE_REC_NAME, size);
+	memcpy(to, from, bytes);
 }
 
 /* Older readers take such nodes for what they are not. */
@@ -87,7 +67,7 @@ static uint32_t root_new(const char *name)
 		return 0;
 	features_set();
 	id = __atomic_add_fetch(&trace_header->nr_nodes, 1, __ATOMIC_RELAXED);
-	record_name(id, name);
+	records_name(TRACE_NAME_PHASE, id, name, (uint32_t)strlen(name));
 	node->record.id = id;
 	node->mode = TRACE_HOW_PHASE;
 	records_commit(node, TRACE_REC_NODE, sizeof(*node));
@@ -177,13 +157,6 @@ void phase_begin(const char *name)
 void phase_switch(bool on)
 {
 	change((struct phase_change){ .sets_off = true, .off = !on });
-}
-
-void hold_prepare_off(struct trace_held *h, uintptr_t site, uint32_t kind_mode)
-{
-	h->site = site;
-	h->node = h->path = TRACE_NODE_OFF;
-	h->mode = kind_mode | TRACE_HELD_OFF;
 }
 
 void phase_work(struct thread *t, uintptr_t site, uint64_t units)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* records.c: see records.h */
+#include <string.h>
+
 #include "file.h"
 #include "records.h"
 #include "sys.h"
@@ -121,4 +123,29 @@ void records_commit(void *record, uint32_t type, uint32_t size)
 
 	/* Partner: the reader's acquire load, and table_insert()'s users. */
 	__atomic_store_n(&r->size_type, size << 8 | type, __ATOMIC_RELEASE);
+}
+
+uint32_t records_text_bytes(const char *text, uint32_t most)
+{
+	size_t n = strnlen(text, most + 1);
+
+	if (n > most)	/* no character goes on for more than three bytes */
+		for (int i = 0; i < 4 && (text[--n] & 0xc0) == 0x80; i++)
+			;
+	return (uint32_t)n;
+}
+
+void records_name(enum trace_name_of of, uint32_t target, const char *text, uint32_t bytes)
+{
+	uint32_t size = (uint32_t)(sizeof(struct trace_name) + bytes + 8) & ~7u, place;
+	struct trace_name *record = records_new(size, &place);
+
+	if (!record)
+		return;
+	record->record.id = place;
+	record->of = of;
+	record->target = target;
+	record->bytes = bytes;
+	memcpy(record->text, text, bytes);
+	records_commit(record, TRACE_REC_NAME, size);
 }

@@ -25,6 +25,10 @@ void records_set_aside(void);
 /* A zeroed record of `size` bytes (a multiple of 8), dead until committed; NULL without room. */
 void *records_new(uint32_t size, uint32_t *place);
 void records_commit(void *record, uint32_t type, uint32_t size);
+/* The length of a text, at most `most` bytes, cut between two characters of UTF-8. */
+uint32_t records_text_bytes(const char *text, uint32_t most);
+/* Gives the target its name, if there is room: a NAME record. */
+void records_name(enum trace_name_of of, uint32_t target, const char *text, uint32_t bytes);
 
 /*
  * Hash tables over records: slots of places, filled once by compare-and-swap, never emptied.
